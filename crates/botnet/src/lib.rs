@@ -1,0 +1,1 @@
+//! The botnet laboratory: capture and log readers, telemetry tables, detection, population.

@@ -1,0 +1,1 @@
+//! The node: command line, stores, jobs and the sandboxed children.

@@ -1,0 +1,1 @@
+//! Exhibits, sealing, custody statements, holds and packages.

@@ -1,0 +1,1 @@
+//! Generated operations with known truth, for the demo, tests and training.

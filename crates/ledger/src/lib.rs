@@ -1,0 +1,1 @@
+//! Leaves, Merkle tree, proofs, checkpoints and cosignatures of the append-only ledger.

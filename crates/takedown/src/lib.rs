@@ -1,0 +1,1 @@
+//! Targets, powers and places, plans, the independent checker, outcome.

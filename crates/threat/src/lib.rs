@@ -1,0 +1,1 @@
+//! Threats, scores, the entity graph and cases: reads findings, never bytes.
