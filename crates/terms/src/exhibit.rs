@@ -1,0 +1,80 @@
+//! Kinds of exhibits, told by content and never by name.
+
+use crate::category::word_enum;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+word_enum! {
+    /// What an exhibit is, as recognised from its bytes after decompression.
+    ExhibitKind {
+        /// Portable Executable.
+        Pe = "pe",
+        /// ELF file.
+        Elf = "elf",
+        /// Packet capture, libpcap format.
+        Pcap = "pcap",
+        /// Packet capture, pcapng format.
+        Pcapng = "pcapng",
+        /// Zeek conn log, TSV or JSON.
+        ZeekConn = "zeek-conn",
+        /// Zeek dns log, TSV or JSON.
+        ZeekDns = "zeek-dns",
+        /// Any other Zeek log: sealed, listed, not read into tables.
+        ZeekOther = "zeek-other",
+        /// Sinkhole hits, one JSON object a line (`comity.sinkhole/1`).
+        SinkholeLog = "sinkhole-log",
+        /// STIX 2.x bundle.
+        StixBundle = "stix-bundle",
+        /// One domain a line.
+        DomainList = "domain-list",
+        /// One address a line.
+        AddressList = "address-list",
+        /// One hash a line.
+        HashList = "hash-list",
+        /// Asset sheets, one JSON object a line (`comity.asset/1`).
+        AssetRegister = "asset-register",
+        /// Accounts and movements of money, one JSON object a line (`comity.account/1`, `comity.transaction/1`).
+        Accounts = "accounts",
+        /// A legal act as a document (`comity.authority/1`).
+        Authority = "authority",
+        /// A sealed bundle from a partner.
+        Bundle = "bundle",
+        /// A receipt from a partner.
+        Receipt = "receipt",
+        /// Plain text of no known form.
+        Text = "text",
+        /// Nothing that is known.
+        Unknown = "unknown",
+    }
+}
+
+impl ExhibitKind {
+    /// Whether reading it fills telemetry tables.
+    pub const fn telemetry(self) -> bool {
+        matches!(self, Self::Pcap | Self::Pcapng | Self::ZeekConn | Self::ZeekDns | Self::SinkholeLog)
+    }
+}
+
+word_enum! {
+    /// How an exhibit's bytes are compressed.
+    Compression {
+        /// Not compressed.
+        None = "none",
+        /// gzip (RFC 1952), also of several members.
+        Gzip = "gzip",
+        /// Zstandard (RFC 8878).
+        Zstd = "zstd",
+    }
+}
+
+word_enum! {
+    /// How an exhibit came to the home.
+    Obtained {
+        /// Its holder gave it freely.
+        Voluntary = "voluntary",
+        /// It was asked for.
+        Requested = "requested",
+        /// An order compelled it.
+        Compelled = "compelled",
+    }
+}

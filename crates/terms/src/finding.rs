@@ -1,0 +1,226 @@
+//! Findings: typed statements about exhibits.
+
+use crate::{AssetSheet, Channel, Day, DgaSpec, Digest, ExhibitId, ExhibitKind, FindingId, Place};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How sure a finding is, 0 to 100 (the scale of STIX 2.1 section 3.2, `confidence`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Confidence(u8);
+
+impl Confidence {
+    /// A confidence; above 100 becomes 100.
+    pub const fn new(percent: u8) -> Self {
+        if percent > 100 { Self(100) } else { Self(percent) }
+    }
+    /// 0 to 100.
+    pub const fn percent(self) -> u8 {
+        self.0
+    }
+}
+impl TryFrom<u8> for Confidence {
+    type Error = String;
+    fn try_from(v: u8) -> Result<Self, String> {
+        if v <= 100 { Ok(Self(v)) } else { Err(format!("confidence {v} is above 100")) }
+    }
+}
+impl From<Confidence> for u8 {
+    fn from(c: Confidence) -> u8 {
+        c.0
+    }
+}
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", self.0)
+    }
+}
+
+/// What a finding states.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum FindingBody {
+    /// The exhibit's format and the features a responder asks for first.
+    Format {
+        /// What it is.
+        kind: ExhibitKind,
+        /// Machine, sections, imports and the like, name to value, in a fixed order.
+        features: Vec<(String, String)>,
+    },
+    /// Digests that others name the exhibit by: `md5`, `sha1`, `sha256`, `tlsh`, `imphash`.
+    Hashes {
+        /// Name of the digest to its hexadecimal text.
+        digests: Vec<(String, String)>,
+    },
+    /// A configuration taken out of a sample.
+    Configuration {
+        /// Malware family, as a lower-case name.
+        family: String,
+        /// The operator's campaign id, where there is one.
+        campaign: Option<String>,
+        /// Fixed channels.
+        channels: Vec<Channel>,
+        /// Domain-generation algorithm, where there is one.
+        dga: Option<DgaSpec>,
+    },
+    /// Two samples are alike (a correlator's finding).
+    Similar {
+        /// The other exhibit.
+        other: ExhibitId,
+        /// Distance by TLSH (0 is equal).
+        distance: u32,
+    },
+    /// A remote endpoint that hosts call regularly (a correlator's finding over flows).
+    Beacon {
+        /// The caller: a pseudonym where it is a customer's.
+        source: String,
+        /// The remote address.
+        remote: Channel,
+        /// Transport (`tcp`, `udp`).
+        transport: String,
+        /// Connections seen.
+        connections: u64,
+        /// Median seconds between connections.
+        interval: f64,
+        /// How much it looks like command and control, 0 to 1.
+        score: f64,
+    },
+    /// A host asks for many generated names.
+    GeneratedNames {
+        /// The asking host: a pseudonym where it is a customer's.
+        source: String,
+        /// Names asked for that look generated.
+        names: u64,
+        /// How many of them did not exist.
+        nonexistent: u64,
+        /// A few of them.
+        examples: Vec<String>,
+    },
+    /// A channel with the bots that were seen on it on one day.
+    Activity {
+        /// The channel.
+        channel: Channel,
+        /// The day.
+        day: Day,
+        /// Distinct bots by identity.
+        bots: u64,
+        /// Distinct addresses, which churn makes larger and shared addresses smaller.
+        addresses: u64,
+        /// Distinct bots per country, largest first.
+        places: Vec<(Place, u64)>,
+    },
+    /// An indicator a list or bundle names.
+    Indicator {
+        /// `domain`, `address`, `hash`, or a STIX object type.
+        kind: String,
+        /// Its value or pattern.
+        value: String,
+        /// What the source calls it.
+        label: Option<String>,
+    },
+    /// One object of a STIX bundle arrived.
+    StixObject {
+        /// The object's id.
+        id: String,
+        /// Its type.
+        object: String,
+        /// Its name, where it has one.
+        name: Option<String>,
+    },
+    /// An asset register's line: where an asset stands and whose it is.
+    Asset {
+        /// The line.
+        sheet: AssetSheet,
+    },
+    /// An account through which money moved.
+    Account {
+        /// The account, as its institution names it (a token where an agreement says so).
+        account: String,
+        /// The institution.
+        institution: String,
+        /// Why it stands out.
+        role: String,
+        /// Sum that passed, in cents.
+        cents: i64,
+    },
+    /// The exhibit, or a part of it, could not be read. It is sealed all the same.
+    Unreadable {
+        /// Stable code.
+        code: String,
+        /// Where, in words (`line 17`, `packet 5`, `offset 0x400`).
+        at: String,
+        /// How many records were left out for this reason.
+        records: u64,
+    },
+}
+
+/// A typed statement with its exhibits, method, version and confidence: refuted rather than deleted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Named by content; see [`Unsealed::seal`].
+    pub id: FindingId,
+    /// What it rests on, sorted, without doubles; never empty.
+    pub exhibits: Vec<ExhibitId>,
+    /// The examiner or correlator (`malware.pe`).
+    pub examiner: String,
+    /// Its version; a change of method is a new version.
+    pub version: u32,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Why, in one or two sentences that a person can read.
+    pub reason: String,
+    /// What is stated.
+    pub body: FindingBody,
+}
+
+/// A finding that has no id yet: what an examiner returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unsealed {
+    /// The examiner or correlator.
+    pub examiner: String,
+    /// Its version.
+    pub version: u32,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Why, in words.
+    pub reason: String,
+    /// What is stated.
+    pub body: FindingBody,
+}
+
+impl Unsealed {
+    /// Gives the finding its exhibits and its id: the SHA-256 over exhibits, examiner, version and content as JSON.
+    pub fn seal(self, mut exhibits: Vec<ExhibitId>) -> Finding {
+        exhibits.sort_unstable();
+        exhibits.dedup();
+        let content = serde_json::json!([
+            "comity.finding/1", exhibits, self.examiner, self.version, self.confidence, self.reason, self.body
+        ]);
+        let id = FindingId(Digest::of(content.to_string().as_bytes()));
+        let Self { examiner, version, confidence, reason, body } = self;
+        Finding { id, exhibits, examiner, version, confidence, reason, body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unreadable(records: u64) -> Unsealed {
+        Unsealed {
+            examiner: "test".into(),
+            version: 1,
+            confidence: Confidence::new(100),
+            reason: "cut short".into(),
+            body: FindingBody::Unreadable { code: "CMT-0601".into(), at: "line 1".into(), records },
+        }
+    }
+
+    #[test]
+    fn an_id_follows_content_and_not_the_order_of_exhibits() {
+        let (a, b) = (ExhibitId::of(b"a"), ExhibitId::of(b"b"));
+        assert_eq!(unreadable(1).seal(vec![a, b, a]).id, unreadable(1).seal(vec![b, a]).id);
+        assert_ne!(unreadable(1).seal(vec![a]).id, unreadable(2).seal(vec![a]).id);
+        assert_ne!(unreadable(1).seal(vec![a]).id, unreadable(1).seal(vec![b]).id);
+    }
+}
