@@ -1,1 +1,102 @@
-fn main() {}
+//! The commands of this workspace. `cargo xtask demo` runs the main job, `cargo xtask test` proves it.
+
+use std::env;
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+cargo xtask <command> [-- arguments]
+
+  demo    build and run `comity demo`: one operation from the first exhibit to the measured dismantling
+          (-- --headless prints the story and opens nothing; -- --help lists the rest)
+  test    run every test of the workspace
+  lint    formatting, clippy without warnings, licences and sources of the dependencies
+  comity  build and run `comity` with the arguments after `--`
+";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.skip_while(|a| a == "--").collect();
+    let done = match command.as_str() {
+        "demo" => compiler() && build() && comity("demo", &rest),
+        "comity" => compiler() && build() && run(program().args(&rest)),
+        "test" => compiler() && build() && test(&rest),
+        "lint" => lint(),
+        _ => {
+            print!("{HELP}");
+            return if matches!(command.as_str(), "" | "help" | "--help" | "-h") {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            };
+        }
+    };
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The cargo that runs this program.
+fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn run(command: &mut Command) -> bool {
+    match command.status() {
+        Ok(status) => status.success(),
+        Err(e) => {
+            eprintln!("cannot start {:?}: {e}", command.get_program());
+            false
+        }
+    }
+}
+
+fn has(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
+}
+
+/// SQLite and zstd are compiled from C.
+fn compiler() -> bool {
+    let wanted = env::var("CC").unwrap_or_else(|_| "cc".into());
+    if has(&wanted) {
+        return true;
+    }
+    eprintln!("no C compiler: `{wanted}` cannot be started. On Debian: apt-get install gcc libc6-dev");
+    false
+}
+
+/// Always the whole workspace, so that `demo` and `test` agree on features and share what was compiled.
+fn build() -> bool {
+    run(cargo().args(["build", "--workspace", "--bins"]))
+}
+
+fn program() -> Command {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--workspace", "--bin", "comity", "--"]);
+    command
+}
+
+fn comity(verb: &str, rest: &[String]) -> bool {
+    run(program().arg(verb).args(rest))
+}
+
+fn test(rest: &[String]) -> bool {
+    let nextest = Command::new("cargo").args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
+    let tests = if nextest {
+        run(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(rest))
+    } else {
+        run(cargo().args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]).args(rest))
+    };
+    // Examples in the documentation: nextest does not run them.
+    run(cargo().args(["test", "--workspace", "--doc", "--quiet"])) && tests
+}
+
+fn lint() -> bool {
+    let format = run(cargo().args(["fmt", "--all", "--check"]));
+    let clippy = run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    let deny = if Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|o| o.status.success()) {
+        run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))
+    } else {
+        eprintln!("cargo-deny is missing: cargo install --locked cargo-deny");
+        false
+    };
+    format && clippy && deny
+}
