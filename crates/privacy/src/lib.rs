@@ -1,1 +1,22 @@
-//! Pseudonyms and protected counts.
+//! Pseudonyms and protected counts: what of a person's data may stay at rest or leave, in which form.
+//!
+//! Here: keys per label and period ([`Key`], [`Period`]), pseudonyms of addresses, bots and accounts
+//! ([`Pseudonymiser`]), counts without small numbers ([`suppress`], [`suppress_under_total`]), and which address is a
+//! person's ([`customer::Networks`]).
+//! Elsewhere: where keys rest and who may ask (`evidence`, `comity`), which form a clause wants (`agreement`),
+//! what leaves (`exchange`). This crate sees no agreement, no file, no socket and no clock.
+//! Bounds: 10,000 declared networks; a pseudonym is 34 characters.
+#![deny(missing_docs)]
+
+mod count;
+pub mod customer;
+mod error;
+mod key;
+mod period;
+mod pseudonym;
+
+pub use count::{Counts, suppress, suppress_under_total};
+pub use error::PrivacyError;
+pub use key::Key;
+pub use period::Period;
+pub use pseudonym::Pseudonymiser;
