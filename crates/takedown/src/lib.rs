@@ -1,1 +1,23 @@
-//! Targets, powers and places, plans, the independent checker, outcome.
+//! Takedown: targets, powers and places, one plan of actions at one hour, an independent checker, what each
+//! addressee gets, and the measured outcome.
+//!
+//! Start at [`plan`]; [`check`] recomputes a plan from the [`Situation`] alone and shares no code with the planner.
+//! WALL: opens no socket and no file. A plan is a value; people carry it out under their authorities.
+//! WALL: reads no clock. "Now" stands in the situation, so that a plan can be replayed in court.
+//! WALL: people are never targets. Infrastructure and accounts are.
+//! Bounds: see [`Situation::check_bounds`].
+#![deny(missing_docs)]
+
+mod authority;
+mod plan;
+mod situation;
+
+pub use authority::{Authority, AuthorityError, AuthorityKind, MAX_AUTHORITY_BYTES};
+pub use plan::{
+    Action, Basis, Because, Blocked, Floor, FloorGroup, Gap, Improvement, Notification, Objective, Plan,
+    Stop, StopCode,
+};
+pub use situation::{
+    Algorithm, Answer, Asset, BotGroup, MAX_HORIZON_DAYS, MAX_ROWS, PowerGrant, Situation, SituationError,
+    Target, generated_targets,
+};

@@ -1,1 +1,10 @@
-//! Threats, scores, the entity graph and cases: reads findings, never bytes.
+//! Threats: clusters of findings judged together, the entity graph, cases and the organisation's money.
+//!
+//! Start at [`assess`]. Reads findings, never bytes; knows neither the malware nor the botnet laboratory.
+//! No IO, no clock: the day is an argument.
+//! Bounds: at most 1,000,000 generated names are expanded in one assessment; what is left out is said.
+#![deny(missing_docs)]
+
+mod threat;
+
+pub use threat::{ChannelView, Horizon, Reason, Threat};
