@@ -1,0 +1,202 @@
+//! The child's side: confine, receive one exhibit, examine it, answer, end.
+
+use super::protocol::{Frame, Mode, REQUEST_LIMIT, Request, Skipped, Summary};
+use super::sandbox::{self, Limits};
+use botnet::rows::Row;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
+use terms::{Compression, ExhibitKind, Unsealed};
+
+/// The hidden argument that makes this program a child.
+pub const ARGUMENT: &str = "__child";
+/// The hidden argument by which the home's setting `allow_no_sandbox` reaches a child.
+pub const UNCONFINED: &str = "--unconfined";
+/// Exit status of a child that could not be confined.
+pub const EXIT_UNCONFINED: u8 = 97;
+/// Rows per frame.
+const BATCH: usize = 2048;
+/// How much of an exhibit is looked at to tell its kind.
+const HEAD: usize = 64 << 10;
+/// The largest exhibit that is examined whole (samples are read into memory).
+const WHOLE: u64 = 1 << 30;
+
+/// Runs a child to its end; never returns to the node's own code.
+pub fn run(unconfined: bool) -> u8 {
+    if let Err(why) = sandbox::enter(Limits::default()) {
+        if !unconfined {
+            let _ = writeln!(io::stderr(), "{why}");
+            return EXIT_UNCONFINED;
+        }
+    }
+    match serve() {
+        Ok(()) => 0,
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "{why}");
+            1
+        }
+    }
+}
+
+/// Waits for one request with its file descriptor. `None` when the parent has gone.
+fn receive() -> io::Result<Option<(Request, File)>> {
+    let mut buffer = [0u8; REQUEST_LIMIT];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let got = recvmsg(
+        rustix::stdio::stdin(),
+        &mut [IoSliceMut::new(&mut buffer)],
+        &mut control,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
+    if got.bytes == 0 {
+        return Ok(None);
+    }
+    let mut file = None;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = message {
+            file = fds.map(File::from).next();
+        }
+    }
+    let bytes = buffer.get(..got.bytes).unwrap_or_default();
+    let request = postcard::from_bytes(bytes).map_err(io::Error::other)?;
+    let file = file.ok_or_else(|| io::Error::other("a request came without its exhibit"))?;
+    Ok(Some((request, file)))
+}
+
+fn serve() -> io::Result<()> {
+    let Some((request, file)) = receive()? else { return Ok(()) };
+    let mut out = BufWriter::with_capacity(256 << 10, io::stdout().lock());
+    match request.mode {
+        Mode::Probe => Frame::Escapes(sandbox::escapes()).write(&mut out)?,
+        Mode::Read => read(file, &mut out)?,
+        Mode::Examine => examine(file, &mut out)?,
+    }
+    out.flush()
+}
+
+/// An exhibit, decompressed, with its beginning looked at.
+struct Opened {
+    compression: Compression,
+    kind: ExhibitKind,
+    reader: Box<dyn BufRead>,
+}
+
+fn open(file: File) -> io::Result<Opened> {
+    let (compression, inner) =
+        botnet::decompress::open(Box::new(BufReader::with_capacity(256 << 10, file)) as Box<dyn BufRead>)?;
+    let mut inner = inner;
+    let mut head = vec![0u8; HEAD];
+    let mut filled = 0;
+    while let Some(space) = head.get_mut(filled..).filter(|s| !s.is_empty()) {
+        match inner.read(space) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // A truncated archive still has a beginning; the reader meets the same error again and lists it.
+            Err(_) => break,
+        }
+    }
+    head.truncate(filled);
+    let kind = recognise(&head);
+    let reader = Box::new(BufReader::with_capacity(256 << 10, io::Cursor::new(head).chain(inner)));
+    Ok(Opened { compression, kind, reader })
+}
+
+/// What the beginning of an exhibit says it is: executables first, then traffic and logs, then documents and lists.
+pub fn recognise(head: &[u8]) -> ExhibitKind {
+    malware::recognise(head)
+        .or_else(|| botnet::recognise(head))
+        .or_else(|| exchange::recognise(head))
+        .unwrap_or(ExhibitKind::Unknown)
+}
+
+fn read(file: File, out: &mut impl Write) -> io::Result<()> {
+    let opened = open(file)?;
+    Frame::Kind(opened.compression, opened.kind).write(out)?;
+    let summary = if opened.kind.telemetry() { rows(opened, out)? } else { Summary::default() };
+    Frame::Summary(summary).write(out)
+}
+
+fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
+    let mut reader = opened.reader;
+    let mut batch: Vec<Row> = Vec::with_capacity(BATCH);
+    let mut broken: Option<io::Error> = None;
+    let mut count = 0u64;
+    let result = botnet::read(opened.kind, &mut reader, &mut |row| {
+        batch.push(row);
+        count += 1;
+        if batch.len() < BATCH {
+            return ControlFlow::Continue(());
+        }
+        let sent = Frame::write_rows(out, &batch);
+        batch.clear();
+        match sent {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(e) => {
+                broken = Some(e);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    if let Some(e) = broken {
+        return Err(e);
+    }
+    Frame::write_rows(out, &batch)?;
+    Ok(match result {
+        Ok(s) => Summary {
+            rows: s.rows,
+            skipped: s
+                .skipped
+                .into_iter()
+                .map(|s| Skipped { code: s.code, reason: s.reason, at: s.at, records: s.records })
+                .collect(),
+            fatal: None,
+        },
+        Err(e) => Summary { rows: count, skipped: Vec::new(), fatal: Some((code_of(&e), e.to_string())) },
+    })
+}
+
+/// What an examiner's error is called and says.
+fn code_of(error: &dyn miette::Diagnostic) -> String {
+    error.code().map_or_else(|| "CMT-1100".to_owned(), |c| c.to_string())
+}
+
+/// Examines one exhibit by its kind. Kinds that fill telemetry have no findings of their own: correlators read the
+/// tables.
+fn examine(file: File, out: &mut impl Write) -> io::Result<()> {
+    let opened = open(file)?;
+    Frame::Kind(opened.compression, opened.kind).write(out)?;
+    let mut broken: Option<io::Error> = None;
+    let mut sink = |finding: Unsealed| match Frame::Finding(Box::new(finding)).write(out) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(e) => {
+            broken = Some(e);
+            ControlFlow::Break(())
+        }
+    };
+    let mut fatal = None;
+    match opened.kind {
+        ExhibitKind::Pe | ExhibitKind::Elf => {
+            let mut bytes = Vec::new();
+            opened.reader.take(WHOLE).read_to_end(&mut bytes)?;
+            for finding in malware::examine(&bytes) {
+                if sink(finding).is_break() {
+                    break;
+                }
+            }
+        }
+        kind => {
+            let mut reader = opened.reader;
+            if let Err(e) = exchange::read(kind, &mut reader, &mut sink) {
+                fatal = Some((code_of(&e), e.to_string()));
+            }
+        }
+    }
+    match broken {
+        Some(e) => Err(e),
+        None => Frame::Summary(Summary { fatal, ..Summary::default() }).write(out),
+    }
+}

@@ -1,0 +1,217 @@
+//! The parent's side: children that wait ready, one exhibit each.
+
+use super::child::{ARGUMENT, EXIT_UNCONFINED, UNCONFINED};
+use super::input::Input;
+use super::protocol::{Frame, Mode, Request};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::io::{self, BufReader, IoSlice, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Why an exhibit's work gave no answer. Each costs this one exhibit and becomes a finding.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum WorkError {
+    /// The child ended before its last word.
+    #[error("the examining child process ended early: {how}")]
+    #[diagnostic(code("CMT-1101"), help("the exhibit is sealed; `comity analyze` tries it again"))]
+    Crashed {
+        /// Signal or status, in words.
+        how: String,
+    },
+    /// The child took too long.
+    #[error("the examining child process did not end within {seconds} s and was stopped")]
+    #[diagnostic(code("CMT-1102"), help("the exhibit is sealed; examine it on a quieter machine"))]
+    TooSlow {
+        /// The bound.
+        seconds: u64,
+    },
+    /// The child said what no honest child says.
+    #[error("the examining child process broke the protocol: {why}")]
+    #[diagnostic(code("CMT-1103"), help("treat the exhibit as an attack on its examiner"))]
+    Protocol {
+        /// What was wrong.
+        why: String,
+    },
+    /// The sandbox is not to be had here.
+    #[error("the sandbox for hostile bytes cannot be entered: {why}")]
+    #[diagnostic(
+        code("CMT-1104"),
+        help("use a kernel with Landlock and seccomp, or set `allow_no_sandbox = true` knowing the risk; see `comity doctor`")
+    )]
+    Unconfined {
+        /// What the kernel said.
+        why: String,
+    },
+    /// The child could not be started.
+    #[error("no child process could be started: {0}")]
+    #[diagnostic(code("CMT-1105"), help("check the limits on processes and open files of this user"))]
+    Start(#[from] io::Error),
+    /// The caller could not take an answer.
+    #[error("{0}")]
+    #[diagnostic(code("CMT-1106"), help("mend the cause named above and run the command again"))]
+    Refused(String),
+}
+
+struct Ready {
+    child: Child,
+    control: UnixStream,
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Children that were started before there is work, so that nobody waits for a process to begin.
+#[derive(Clone)]
+pub struct Pool {
+    program: PathBuf,
+    unconfined: bool,
+    ahead: usize,
+    ready: Arc<Mutex<Vec<Ready>>>,
+    patience: Duration,
+}
+
+impl Pool {
+    /// A pool that keeps `ahead` children ready. `unconfined` is the home's setting `allow_no_sandbox`.
+    pub fn new(program: PathBuf, ahead: usize, unconfined: bool) -> Self {
+        Self { program, unconfined, ahead, ready: Arc::default(), patience: Duration::from_secs(900) }
+    }
+
+    fn start(&self) -> io::Result<Ready> {
+        let (control, theirs) = UnixStream::pair()?;
+        let mut command = Command::new(&self.program);
+        command.arg(ARGUMENT).env_clear().current_dir("/");
+        if self.unconfined {
+            command.arg(UNCONFINED);
+        }
+        let child = command
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        Ok(Ready { child, control })
+    }
+
+    fn take(&self) -> io::Result<Ready> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = ready.pop();
+        while ready.len() < self.ahead {
+            ready.push(self.start()?);
+        }
+        drop(ready);
+        one.map_or_else(|| self.start(), Ok)
+    }
+
+    /// Gives one exhibit to one child and hands each of its frames to `each`, which may refuse with a reason.
+    ///
+    /// Blocks; call it where blocking is allowed. Errors name what happened to the child; frames handed over before
+    /// an error stand, so the caller commits only after `Ok`.
+    pub fn run(
+        &self, mode: Mode, input: Input, mut each: impl FnMut(Frame) -> Result<(), String>,
+    ) -> Result<(), WorkError> {
+        let mut ready = self.take()?;
+        let request = Request { mode, size: input.size };
+        if let Err(e) = hand_over(&ready.control, &request, &input) {
+            // A child that could not confine itself is gone before it is asked.
+            let why = ended(&mut ready.child);
+            return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
+        }
+        drop(input);
+        let watch = Watch::over(&ready.child, self.patience);
+        let told = listen(&mut ready.child, &mut each);
+        let late = watch.stop();
+        match told {
+            Ok(true) => Ok(()),
+            Ok(false) if late => Err(WorkError::TooSlow { seconds: self.patience.as_secs() }),
+            Ok(false) => Err(ended(&mut ready.child)),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn hand_over(control: &UnixStream, request: &Request, input: &Input) -> io::Result<()> {
+    let bytes = postcard::to_stdvec(request).map_err(io::Error::other)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let fds = [input.fd.as_fd()];
+    if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
+        return Err(io::Error::other("no room for a file descriptor"));
+    }
+    sendmsg(control, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Reads frames to the end. `true` when the child said its last word.
+fn listen(child: &mut Child, each: &mut impl FnMut(Frame) -> Result<(), String>) -> Result<bool, WorkError> {
+    let Some(pipe) = child.stdout.take() else { return Ok(false) };
+    let mut pipe = BufReader::with_capacity(256 << 10, pipe);
+    loop {
+        match Frame::read(&mut pipe) {
+            Ok(Some(frame)) => {
+                let last = matches!(frame, Frame::Summary(_) | Frame::Escapes(_));
+                each(frame).map_err(WorkError::Refused)?;
+                if last {
+                    return Ok(true);
+                }
+            }
+            Ok(None) => return Ok(false),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(e) => return Err(WorkError::Protocol { why: e.to_string() }),
+        }
+    }
+}
+
+fn ended(child: &mut Child) -> WorkError {
+    use std::os::unix::process::ExitStatusExt;
+    let mut said = String::new();
+    if let Some(pipe) = child.stderr.take() {
+        let _ = pipe.take(2000).read_to_string(&mut said);
+    }
+    let said = said.lines().next().unwrap_or_default().to_owned();
+    match child.wait() {
+        Ok(status) if status.code() == Some(i32::from(EXIT_UNCONFINED)) => WorkError::Unconfined { why: said },
+        Ok(status) => {
+            let how = match (status.signal(), status.code()) {
+                (Some(signal), _) => format!("signal {signal}"),
+                (None, code) => format!("status {}", code.unwrap_or(-1)),
+            };
+            WorkError::Crashed { how: if said.is_empty() { how } else { format!("{how}: {said}") } }
+        }
+        Err(e) => e.into(),
+    }
+}
+
+/// Stops a child that exceeds its wall time.
+struct Watch {
+    done: std::sync::mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<bool>,
+}
+
+impl Watch {
+    fn over(child: &Child, patience: Duration) -> Self {
+        let (done, wait) = std::sync::mpsc::channel();
+        let pid = rustix::process::Pid::from_child(child);
+        let thread = std::thread::spawn(move || {
+            let late = wait.recv_timeout(patience) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+            if late {
+                // The child is not reaped before `stop`, so the number still names it.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+            late
+        });
+        Self { done, thread }
+    }
+
+    fn stop(self) -> bool {
+        let _ = self.done.send(());
+        self.thread.join().unwrap_or(false)
+    }
+}
