@@ -1,1 +1,16 @@
-//! The agreement text, its diagnostics and signatures, its compilation to Cedar, rulings and permits.
+//! The agreement: its text, diagnostics and signatures, its compilation to Cedar, rulings and permits.
+//!
+//! Here: reading `*.mou.md` ([`parse`], [`fill`]), what is wrong with a text ([`Diagnostics`]), who signed it
+//! ([`sign`], [`countersign`], [`SignedAgreement`]), the policy it compiles to ([`compile`]), and the decision on one
+//! request ([`Agreements::rule`]), which is the only maker of a [`Permit`].
+//! Elsewhere: envelopes (`ledger::dsse`), pseudonyms and other protections (`privacy`), the crossing itself
+//! (`exchange`), where texts and envelopes are kept (`comity`).
+//! WALL: no file, no socket, no clock; "now" is an argument, so that every ruling can be replayed.
+//! Bounds: a text is at most 1 MiB with 2,000 clauses of 64 KiB and lists of 2,000 entries.
+#![deny(missing_docs)]
+
+mod request;
+mod ruling;
+
+pub use request::{Act, Request};
+pub use ruling::{Denial, Duty, Permit, PermitError, Prohibition, Redeemed, Ruling};

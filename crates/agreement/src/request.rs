@@ -1,0 +1,153 @@
+//! What is asked: one request for a ruling.
+//!
+//! Here: the facts a ruling looks at, with the strictest value wherever one is left out.
+//! Elsewhere: how they become a Cedar request (`ask`), and the decision (`agreements`).
+
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+use terms::{Category, Digest, ExhibitId, Handling, MemberId, PartnerId, Place, Protection, Purpose};
+
+/// What is to be done with the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// The receiving partner, or its member, gets the records.
+    Receive,
+    /// The records take part in a private set intersection.
+    PsiMatch,
+    /// The records are counted with differential privacy.
+    DpCount,
+    /// Somebody who received the records hands them on.
+    Reshare,
+    /// The records are put before a court.
+    UseInCourt,
+}
+
+impl Act {
+    /// Every act.
+    pub const ALL: &'static [Self] =
+        &[Self::Receive, Self::PsiMatch, Self::DpCount, Self::Reshare, Self::UseInCourt];
+
+    /// The word used in agreements, commands and JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Receive => "receive",
+            Self::PsiMatch => "psi-match",
+            Self::DpCount => "dp-count",
+            Self::Reshare => "reshare",
+            Self::UseInCourt => "use-in-court",
+        }
+    }
+
+    /// The act a word stands for, if it is one of the vocabulary.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|a| a.word() == word)
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// One request for a ruling. Whatever is left out counts as its strictest value, so that forgetting never opens a
+/// door. Make it with [`Request::new`] and set the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who gives.
+    pub from: PartnerId,
+    /// Who gets.
+    pub to: PartnerId,
+    /// The member of `to` for whom it is meant (a state, an institution); `None`: the partner itself.
+    pub member: Option<MemberId>,
+    /// What is to be done.
+    pub act: Act,
+    /// Every category the records have. Empty: not labelled, and so `victim-identity`, the strictest.
+    pub categories: BTreeSet<Category>,
+    /// What for.
+    pub purpose: Purpose,
+    /// The form in which each category is sent. A category without an entry counts as sent in clear.
+    pub protection: BTreeMap<Category, Protection>,
+    /// The strictest marks on any of the records.
+    pub handling: Handling,
+    /// Whose records they were first. `None`: `from`'s own. Another partner's records pass only as that partner
+    /// allowed.
+    pub origin: Option<PartnerId>,
+    /// Where they will rest. `None`: at the seat of the member or partner that gets them.
+    pub place: Option<Place>,
+    /// The places of the persons the records concern. Empty: not known.
+    pub concerns: BTreeSet<Place>,
+    /// How many records.
+    pub records: u64,
+    /// The exhibit that holds the provider's written consent, where a handling code asks for it.
+    pub consent: Option<ExhibitId>,
+    /// SHA-256 of the final bytes, to which a permit is bound.
+    pub bytes: Digest,
+}
+
+impl Request {
+    /// A request with nothing stated that could be left out: no category (the strictest), nothing protected, no
+    /// member, one record.
+    pub fn new(
+        from: PartnerId,
+        to: PartnerId,
+        act: Act,
+        purpose: Purpose,
+        handling: Handling,
+        bytes: Digest,
+    ) -> Self {
+        Self {
+            from,
+            to,
+            member: None,
+            act,
+            categories: BTreeSet::new(),
+            purpose,
+            protection: BTreeMap::new(),
+            handling,
+            origin: None,
+            place: None,
+            concerns: BTreeSet::new(),
+            records: 1,
+            consent: None,
+            bytes,
+        }
+    }
+
+    /// The same request for records of this category, sent in this form, besides those already stated.
+    #[must_use]
+    pub fn with(mut self, category: Category, form: Protection) -> Self {
+        self.categories.insert(category);
+        self.protection.insert(category, form);
+        self
+    }
+
+    /// The same request for this member of the receiving partner.
+    #[must_use]
+    pub fn for_member(mut self, member: MemberId) -> Self {
+        self.member = Some(member);
+        self
+    }
+
+    /// The categories a ruling counts with: those stated, or the strictest where none is.
+    pub fn counted_categories(&self) -> BTreeSet<Category> {
+        if self.categories.is_empty() {
+            BTreeSet::from([Category::STRICTEST])
+        } else {
+            self.categories.clone()
+        }
+    }
+
+    /// The form a ruling counts with for `category`: clear where none is stated, and also for forms that protect
+    /// nothing (counts over fewer than two, and `never`, in which nothing can be sent).
+    pub fn counted_form(&self, category: Category) -> Protection {
+        match self.protection.get(&category) {
+            None | Some(Protection::Never | Protection::Aggregate(0 | 1)) => Protection::Clear,
+            Some(form) => *form,
+        }
+    }
+}
