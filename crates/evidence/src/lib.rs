@@ -1,1 +1,3 @@
 //! Exhibits, sealing, custody statements, holds and packages.
+
+pub mod sealed;
