@@ -58,6 +58,10 @@ pub enum FindingBody {
         family: String,
         /// The operator's campaign id, where there is one.
         campaign: Option<String>,
+        /// Build or variant, where there is one. A sensor that learns it from the bots' protocol labels its sightings
+        /// `family/variant`.
+        #[serde(default)]
+        variant: Option<String>,
         /// Fixed channels.
         channels: Vec<Channel>,
         /// Domain-generation algorithm, where there is one.
