@@ -1,0 +1,213 @@
+//! The verifier: recomputes a whole log from its entry bundles up to the signed root.
+//!
+//! Here: every hash, every stored byte, every leaf's signature, the checkpoint and its cosignatures. Elsewhere: whose
+//! keys are whose (the resolver is handed in). Bounds: one bundle and one tile in memory at a time.
+
+use crate::{
+    Head, LedgerError, Log, NoteKey, Read, checkpoint, dsse,
+    proof::need,
+    statement::PAYLOAD_TYPE,
+    tile::{self, Kind, TileFile, WIDTH},
+    witness::{self, Cosigned},
+};
+use ed25519_dalek::VerifyingKey;
+
+/// Most changed files that one error names.
+const MAX_NAMED: usize = 100;
+
+/// Whom to believe about one log.
+pub struct Trust<'a> {
+    /// The log's identity.
+    pub origin: &'a str,
+    /// The log's keys, past and present; their name is the origin.
+    pub keys: &'a [NoteKey],
+    /// The witnesses.
+    pub witnesses: &'a [NoteKey],
+    /// How many of the witnesses must have cosigned.
+    pub demanded: usize,
+    /// The key with a key id ([`dsse::keyid`]) that may sign leaves, or `None` for an unknown one.
+    pub resolve: &'a dyn Fn(&str) -> Option<VerifyingKey>,
+}
+
+/// What a verified log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Its signed head.
+    pub head: Head,
+    /// Who cosigned it, and when.
+    pub cosigned: Vec<Cosigned>,
+    /// Files that were read and compared, the checkpoint included.
+    pub files: u64,
+    /// Bytes that were read and compared.
+    pub bytes: u64,
+    /// Stored files beyond the checkpoint, left by a crash or an append in progress: no signature covers them, the next
+    /// append writes over them. Only known when the stored paths were given.
+    pub beyond: Vec<String>,
+}
+
+/// Verifies a log: opens `checkpoint`, reads every bundle and tile it covers, recomputes all hashes, and checks every
+/// leaf's DSSE signature. With `stored` (every path below `tile/` that the store holds) older partial files are checked
+/// as well, and files that belong to no log are refused.
+///
+/// A signature line by nobody in `trust` refuses the checkpoint: a byte of it could change unseen.
+///
+/// # Errors
+/// CMT-0309 to CMT-0312 checkpoint; CMT-0313, CMT-0314 missing or unreadable file; CMT-0315 naming each changed file;
+/// CMT-0316 a leaf nobody known signed; CMT-0319 a stray file.
+pub fn verify_log(
+    read: &Read<'_>,
+    trust: &Trust<'_>,
+    stored: Option<&[String]>,
+) -> Result<Report, LedgerError> {
+    let bytes = need(read, checkpoint::FILE)?;
+    let signed = checkpoint::open(&bytes, trust.origin, trust.keys)?;
+    let cosigned = witness::demand(&signed, trust.witnesses, trust.demanded)?;
+    if let Some(name) = witness::unknown(&signed, trust.witnesses) {
+        return Err(LedgerError::CheckpointSignature { name, why: "is of nobody known here".into() });
+    }
+    let head = signed.head().clone();
+    let mut walk = Walk {
+        read,
+        files: 1,
+        bytes: bytes.len() as u64,
+        bundles: Vec::new(),
+        tiles: Vec::new(),
+        leaf: None,
+    };
+    let log = walk.entries(&head, trust)?;
+    walk.judge(&log, &head)?;
+    let beyond = stored.map(|paths| walk.stored(paths, head.size)).transpose()?.unwrap_or_default();
+    Ok(Report { head, cosigned, files: walk.files, bytes: walk.bytes, beyond })
+}
+
+struct Walk<'r, 'f> {
+    read: &'r Read<'f>,
+    files: u64,
+    bytes: u64,
+    /// Bundles that do not fit their level-0 tile.
+    bundles: Vec<String>,
+    /// Tiles that do not fit what the bundles give.
+    tiles: Vec<String>,
+    /// The first leaf that nobody known signed.
+    leaf: Option<LedgerError>,
+}
+
+impl Walk<'_, '_> {
+    /// Reads every bundle, comparing every stored tile with what the bundles give.
+    fn entries(&mut self, head: &Head, trust: &Trust<'_>) -> Result<Log, LedgerError> {
+        let mut log = Log::empty(&head.origin)?;
+        for file in tile::files(Kind::Entries, head.size) {
+            let bytes = self.load(file)?;
+            let Some(leaves) = tile::entries(&bytes, file.width) else {
+                return Err(LedgerError::Changed(vec![file.path()]));
+            };
+            let mut full = Vec::new();
+            for (at, leaf) in leaves.iter().enumerate() {
+                self.leaf(file, at as u64, leaf, trust);
+                log.push(leaf, at, &mut |f, b| full.push((f, b)))?;
+            }
+            for (tile, expected) in full {
+                self.compare(tile, &expected)?;
+            }
+        }
+        for (tile, expected) in log.partials() {
+            self.compare(tile, &expected)?;
+        }
+        Ok(log)
+    }
+
+    fn load(&mut self, file: TileFile) -> Result<Vec<u8>, LedgerError> {
+        let bytes = need(self.read, &file.path())?;
+        self.files += 1;
+        self.bytes += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    fn leaf(&mut self, file: TileFile, at: u64, leaf: &[u8], trust: &Trust<'_>) {
+        if self.leaf.is_some() {
+            return;
+        }
+        if let Err(why) = check_leaf(leaf, trust.resolve) {
+            let index = file.index * WIDTH + at;
+            self.leaf = Some(LedgerError::Leaf { index, file: file.path(), why: why.to_string() });
+        }
+    }
+
+    fn compare(&mut self, tile: TileFile, expected: &[u8]) -> Result<(), LedgerError> {
+        // Bundles are the source of `expected`: only tiles are compared.
+        if tile.kind == Kind::Entries {
+            return Ok(());
+        }
+        if self.load(tile)? != expected {
+            if tile.kind == Kind::Level(0) {
+                self.bundles.push(TileFile { kind: Kind::Entries, ..tile }.path());
+            }
+            self.tiles.push(tile.path());
+        }
+        Ok(())
+    }
+
+    /// Says which files changed. When the bundles give the signed root they are right, and the tiles that differ are
+    /// wrong; else the bundles that differ from their tile are, and when none does, every file was replaced together.
+    fn judge(&mut self, log: &Log, head: &Head) -> Result<(), LedgerError> {
+        let right = log.head().root == head.root;
+        let mut changed =
+            if right { std::mem::take(&mut self.tiles) } else { std::mem::take(&mut self.bundles) };
+        if !right && changed.is_empty() {
+            changed.extend(std::mem::take(&mut self.tiles));
+            changed.push(checkpoint::FILE.to_owned());
+        }
+        if !changed.is_empty() {
+            changed.truncate(MAX_NAMED);
+            return Err(LedgerError::Changed(changed));
+        }
+        self.leaf.take().map_or(Ok(()), Err)
+    }
+
+    /// Checks the stored files that the head does not name: older partial files must be a prefix of the right bytes.
+    fn stored(&mut self, paths: &[String], size: u64) -> Result<Vec<String>, LedgerError> {
+        let mut beyond = Vec::new();
+        let mut changed = Vec::new();
+        for path in paths {
+            let file = TileFile::parse(path).ok_or_else(|| LedgerError::Stray(path.clone()))?;
+            let Some(now) = file.at_size(size).filter(|now| now.width >= file.width) else {
+                beyond.push(path.clone());
+                continue;
+            };
+            if now.width == file.width {
+                continue;
+            }
+            let (old, full) = (self.load(file)?, need(self.read, &now.path())?);
+            if prefix(file, now, &full) != Some(old.as_slice()) {
+                changed.push(path.clone());
+            }
+        }
+        if changed.is_empty() {
+            return Ok(beyond);
+        }
+        changed.truncate(MAX_NAMED);
+        Err(LedgerError::Changed(changed))
+    }
+}
+
+/// The first items of the file `now`, as the narrower `file` of the same place holds them.
+fn prefix<'b>(file: TileFile, now: TileFile, full: &'b [u8]) -> Option<&'b [u8]> {
+    let length = match file.kind {
+        Kind::Level(_) => file.width * tlog_tiles::HASH_SIZE as u64,
+        Kind::Entries => {
+            let leaves = tile::entries(full, now.width)?;
+            let narrow = usize::try_from(file.width).ok()?;
+            leaves.iter().take(narrow).map(|l| l.len() as u64 + 2).sum()
+        }
+    };
+    full.get(..usize::try_from(length).ok()?)
+}
+
+/// A leaf is a DSSE envelope of a statement that a known key signed; every signature of a known key must fit.
+fn check_leaf(leaf: &[u8], resolve: &dyn Fn(&str) -> Option<VerifyingKey>) -> Result<(), LedgerError> {
+    let envelope = dsse::Envelope::from_json(leaf)?;
+    let named = envelope.signatures().iter().map(dsse::EnvelopeSignature::keyid);
+    let keys: Vec<(String, VerifyingKey)> =
+        named.filter_map(|id| resolve(id).map(|key| (id.to_owned(), key))).collect();
+    dsse::verify(&envelope, PAYLOAD_TYPE, &keys).map(|_| ())
+}
