@@ -23,7 +23,10 @@ pub enum PrivacyError {
     },
     /// The prefix length is no number, or longer than the address.
     #[error("`{text}` has no valid prefix length: an address of this kind has 0 to {longest}")]
-    #[diagnostic(code("CMT-1202"), help("write the number of leading bits after the slash, as in 203.0.113.0/24"))]
+    #[diagnostic(
+        code("CMT-1202"),
+        help("write the number of leading bits after the slash, as in 203.0.113.0/24")
+    )]
     BadPrefix {
         /// What was given (cut at 80 characters).
         text: String,
@@ -32,7 +35,10 @@ pub enum PrivacyError {
     },
     /// Bits behind the prefix are set: two networks could be meant.
     #[error("`{text}` names a host inside a network, not a network")]
-    #[diagnostic(code("CMT-1203"), help("write `{meant}` for the whole network, or leave the prefix off for the one host"))]
+    #[diagnostic(
+        code("CMT-1203"),
+        help("write `{meant}` for the whole network, or leave the prefix off for the one host")
+    )]
     HostBits {
         /// What was given (cut at 80 characters).
         text: String,
@@ -59,7 +65,9 @@ pub enum PrivacyError {
     #[error("`{text}` is not the pseudonym of an address")]
     #[diagnostic(
         code("CMT-1210"),
-        help("a pseudonym of an address is `p:` and 32 lower-case hexadecimal digits; those of bots and accounts (`b:`, `a:`) cannot be revealed")
+        help(
+            "a pseudonym of an address is `p:` and 32 lower-case hexadecimal digits; those of bots and accounts (`b:`, `a:`) cannot be revealed"
+        )
     )]
     NotAPseudonym {
         /// What was given (cut at 80 characters).
@@ -67,7 +75,10 @@ pub enum PrivacyError {
     },
     /// What comes out is no address that is in use anywhere: the key is not the one it was made with.
     #[error("`{pseudonym}` does not open under this key")]
-    #[diagnostic(code("CMT-1211"), help("name the agreement or case, and the month, in which the pseudonym was made"))]
+    #[diagnostic(
+        code("CMT-1211"),
+        help("name the agreement or case, and the month, in which the pseudonym was made")
+    )]
     WrongKey {
         /// The pseudonym.
         pseudonym: String,

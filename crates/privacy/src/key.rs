@@ -44,7 +44,8 @@ impl Key {
     pub(crate) fn mac(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         // HMAC takes a key of any length (RFC 2104 section 2): the error of `new_from_slice` is for other MACs.
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_slice()).expect("HMAC takes a key of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.0.as_slice()).expect("HMAC takes a key of any length");
         for part in parts {
             mac.update(part);
         }

@@ -29,7 +29,10 @@ impl Pseudonymiser {
     /// A pseudonymiser under a key made by [`Key::derive`]. Each kind of value gets a key of its own from it.
     pub fn new(key: &Key) -> Self {
         let mut short = [0u8; Ipcrypt::KEY_BYTES];
-        short.iter_mut().zip(key.purpose(b"address").mac(&[b"ipcrypt"]).iter()).for_each(|(to, from)| *to = *from);
+        short
+            .iter_mut()
+            .zip(key.purpose(b"address").mac(&[b"ipcrypt"]).iter())
+            .for_each(|(to, from)| *to = *from);
         let address = Ipcrypt::new(short);
         zeroize::Zeroize::zeroize(&mut short);
         Self { address, bot: key.purpose(b"bot"), account: key.purpose(b"account") }
@@ -50,8 +53,8 @@ impl Pseudonymiser {
     /// keys, and every one for which IPv4 was expected. The caller chooses the key by agreement and period, from the record
     /// itself, and puts the reveal on the ledger.
     pub fn reveal(&self, pseudonym: &str) -> Result<IpAddr, PrivacyError> {
-        let mut bytes = untagged(pseudonym)
-            .ok_or_else(|| PrivacyError::NotAPseudonym { text: cut(pseudonym) })?;
+        let mut bytes =
+            untagged(pseudonym).ok_or_else(|| PrivacyError::NotAPseudonym { text: cut(pseudonym) })?;
         self.address.decrypt_ip16(&mut bytes);
         let ip = bytes_to_ip(bytes);
         if in_use(ip) { Ok(ip) } else { Err(PrivacyError::WrongKey { pseudonym: pseudonym.to_owned() }) }

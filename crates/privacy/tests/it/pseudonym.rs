@@ -79,12 +79,11 @@ fn another_key_opens_no_ipv4_pseudonym_as_ipv4() {
 fn address() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<u32>().prop_map(|n| IpAddr::V4(Ipv4Addr::from_bits(n))),
-        (any::<u128>(), prop::sample::select(vec![(3, 0x2000u128), (7, 0xfc00), (10, 0xfe80), (32, 0)])).prop_map(
-            |(n, (bits, top))| {
+        (any::<u128>(), prop::sample::select(vec![(3, 0x2000u128), (7, 0xfc00), (10, 0xfe80), (32, 0)]))
+            .prop_map(|(n, (bits, top))| {
                 let top = if bits == 32 { 0x0064_ff9b << 96 } else { top << 112 };
                 IpAddr::V6(Ipv6Addr::from_bits(top | (n >> bits)))
-            }
-        ),
+            }),
     ]
 }
 
