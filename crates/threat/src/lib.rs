@@ -5,6 +5,17 @@
 //! Bounds: at most 1,000,000 generated names are expanded in one assessment; what is left out is said.
 #![deny(missing_docs)]
 
+mod assess;
+mod case;
+mod graph;
+mod money;
+mod score;
 mod threat;
+mod timeline;
 
+pub use assess::assess;
+pub use case::{Case, CaseError, CaseEvent, CaseState, Entry};
+pub use graph::{Edge, Graph, Node, NodeKind, Placement};
+pub use money::{AccountView, MoneyRole, money};
 pub use threat::{ChannelView, Horizon, Reason, Threat};
+pub use timeline::{Moment, timeline};
