@@ -1,0 +1,3 @@
+//! x
+use super::state::statement::Statement;
+pub(crate) const STATEMENTS: &[&Statement] = &[];
