@@ -9,14 +9,29 @@
 #![deny(missing_docs)]
 
 mod authority;
+mod check;
+mod floor;
+mod milp;
+mod outcome;
+mod packages;
 mod plan;
+mod planner;
+mod problem;
 mod situation;
+mod solve;
+mod ways;
 
 pub use authority::{Authority, AuthorityError, AuthorityKind, MAX_AUTHORITY_BYTES};
+pub use check::{Verdict, Violation, check};
+pub use outcome::{
+    CannotTell, CurvePoint, DayCount, Estimate, FollowUp, Outcome, Population, Resurgence, Seen, outcome,
+};
+pub use packages::{Addressee, AssetLine, Order, packages};
 pub use plan::{
     Action, Basis, Because, Blocked, Floor, FloorGroup, Gap, Improvement, Notification, Objective, Plan,
     Stop, StopCode,
 };
+pub use planner::plan;
 pub use situation::{
     Algorithm, Answer, Asset, BotGroup, MAX_HORIZON_DAYS, MAX_ROWS, PowerGrant, Situation, SituationError,
     Target, generated_targets,
