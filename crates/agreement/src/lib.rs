@@ -9,8 +9,18 @@
 //! Bounds: a text is at most 1 MiB with 2,000 clauses of 64 KiB and lists of 2,000 entries.
 #![deny(missing_docs)]
 
+mod agreement;
+mod check;
+mod clause;
+mod diagnostics;
+mod fields;
 mod request;
 mod ruling;
+mod text;
 
+pub use agreement::{Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, parse};
+pub use clause::{By, Kind};
+pub use diagnostics::{Diagnostics, Problem};
 pub use request::{Act, Request};
 pub use ruling::{Denial, Duty, Permit, PermitError, Prohibition, Redeemed, Ruling};
+pub use text::{canonical, fill, placeholders};

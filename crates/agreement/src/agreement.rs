@@ -1,0 +1,414 @@
+//! The agreement as read: its clauses, parties, members, powers, recipients and offences.
+//!
+//! Here: [`parse`] and plain questions to the text. Elsewhere: rules between clauses (`check`), what the text lets
+//! pass (`policy`, `agreements`), who signed it (`signature`).
+
+use crate::{
+    By, Diagnostics, Kind, check,
+    clause::{self, Body, Members, Party, PartyMember},
+    diagnostics::Problem,
+    text,
+};
+use ed25519_dalek::VerifyingKey;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use terms::{
+    AgreementId, AssetClass, ClauseId, Digest, Instrument, MemberId, PartnerId, Place, Purpose, Timestamp,
+};
+use toml::de::DeTable;
+
+/// One clause as read.
+#[derive(Debug, Clone)]
+pub struct Clause {
+    pub(crate) number: String,
+    pub(crate) number_span: std::ops::Range<usize>,
+    title: String,
+    prose: String,
+    block: String,
+    pub(crate) body: Body,
+}
+
+impl Clause {
+    /// Its number as printed (`3.1`).
+    pub fn number(&self) -> &str {
+        &self.number
+    }
+    /// Its heading without the number.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+    /// Its prose, lines joined.
+    pub fn prose(&self) -> &str {
+        &self.prose
+    }
+    /// The TOML between its fences.
+    pub fn block(&self) -> &str {
+        &self.block
+    }
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        self.body.kind()
+    }
+}
+
+/// A text that was read without a problem. It holds nothing that is not in the text; who signed it is
+/// [`SignedAgreement`](crate::SignedAgreement)'s.
+#[derive(Debug, Clone)]
+pub struct Agreement {
+    id: AgreementId,
+    version: u64,
+    title: String,
+    text: String,
+    from: Timestamp,
+    end: Timestamp,
+    clauses: Vec<Clause>,
+}
+
+/// A state or institution of a party, as the text and the date have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// Its id (`de`).
+    pub id: MemberId,
+    /// Its name, where the text gives one.
+    pub name: Option<String>,
+    /// Where it is.
+    pub place: Place,
+    /// From when it belongs to the agreement.
+    pub since: Timestamp,
+    /// From when it receives nothing any more.
+    pub opted_out: Option<Timestamp>,
+    /// Whether it has acceded and not opted out at the time asked about.
+    pub active: bool,
+}
+
+/// What a partner can do under an agreement once an authority lets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Power {
+    /// The clause that grants it.
+    pub clause: ClauseId,
+    /// Whose it is.
+    pub partner: PartnerId,
+    /// Which member of the partner acts; `None`: the partner itself.
+    pub member: Option<MemberId>,
+    /// What is done.
+    pub instrument: Instrument,
+    /// To what.
+    pub class: AssetClass,
+    /// Where the asset must stand.
+    pub places: Vec<Place>,
+    /// Minutes from the order to the effect.
+    pub lead_minutes: u32,
+    /// What it costs, in cents.
+    pub cost_cents: u64,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// Who gets something without running a node. A person hands in the receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recipient {
+    /// The clause that names it.
+    pub clause: ClauseId,
+    /// Through which partner it belongs here.
+    pub partner: PartnerId,
+    /// For which member it receives.
+    pub member: Option<MemberId>,
+    /// Its id (`csirt-ar`).
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How something reaches it.
+    pub by: By,
+    /// Where.
+    pub address: String,
+}
+
+/// What a cooperation is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Offence {
+    /// The clause that names it.
+    pub clause: ClauseId,
+    /// Its id (`computer-sabotage`).
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where the law says so.
+    pub statute: String,
+}
+
+/// Something that is written, read and kept, and has no effect yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WithoutEffect {
+    /// The clause.
+    pub clause: ClauseId,
+    /// The word, or the whole kind.
+    pub word: String,
+    /// Why, in one sentence.
+    pub reason: &'static str,
+}
+
+/// Reads an agreement. `name` is what messages call it (a file name).
+///
+/// # Errors
+/// Everything that is wrong with the text, codes CMT-0101 to CMT-0199. No part of a wrong text is ever used.
+pub fn parse(name: &str, text: &str) -> Result<Agreement, Diagnostics> {
+    // Bounded before it is copied.
+    if text.len() > text::MAX_TEXT + 3 {
+        let mut problems = Vec::new();
+        text::divide(text, &mut problems);
+        return Err(Diagnostics::new(name, "", problems));
+    }
+    let text = text::canonical(text);
+    let mut problems = Vec::new();
+    let (title, raw) = text::divide(&text, &mut problems);
+    // A kind with a broken clause is not judged by what is missing from it.
+    let mut broken: BTreeSet<Option<Kind>> = BTreeSet::new();
+    if !problems.is_empty() {
+        broken.insert(None);
+    }
+    let mut clauses = Vec::new();
+    for clause in raw {
+        let block = text.get(clause.block.clone()).unwrap_or("");
+        let (table, errors) = DeTable::parse_recoverable(block);
+        if !errors.is_empty() {
+            problems.extend(errors.iter().map(|e| toml_problem(e, block, clause.block.start)));
+            broken.insert(None);
+            continue;
+        }
+        match clause::read(table.get_ref(), clause.block.start, clause.number_span.clone(), &mut problems) {
+            (_, Some(body)) => clauses.push(Clause {
+                number: clause.number,
+                number_span: clause.number_span,
+                title: clause.title,
+                prose: clause.prose,
+                block: block.to_owned(),
+                body,
+            }),
+            (kind, None) => {
+                broken.insert(kind);
+            }
+        }
+    }
+    check::check(&text, &clauses, &broken, &mut problems);
+    let term = clauses.iter().find_map(|c| if let Body::Term(t) = &c.body { Some(t) } else { None });
+    match term {
+        Some(term) if problems.is_empty() => Ok(Agreement {
+            id: term.agreement.value.clone(),
+            version: term.version,
+            title,
+            from: term.from.value.start(),
+            end: term.until.value.plus(1).start(),
+            clauses,
+            text,
+        }),
+        _ => Err(Diagnostics::new(name, &text, problems)),
+    }
+}
+
+fn toml_problem(e: &toml::de::Error, block: &str, offset: usize) -> Problem {
+    let span = e.span().unwrap_or(0..block.len().min(1));
+    let message = e.message().lines().next().unwrap_or("not TOML").to_owned();
+    Problem::new("CMT-0110", "the block cannot be read")
+        .label(span.start + offset..span.end + offset, message)
+        .help("a block is TOML: `word = \"text\"`, `word = [\"one\", \"two\"]`, `word = 30`, `word = 2026-01-15`")
+}
+
+impl Agreement {
+    /// Its id, as its `term` clause says.
+    pub fn id(&self) -> &AgreementId {
+        &self.id
+    }
+    /// The number of its version, as its `term` clause says.
+    pub fn number(&self) -> u64 {
+        self.version
+    }
+    /// Its heading.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+    /// The canonical text: what is hashed and signed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+    /// The SHA-256 of the canonical text, which names this version.
+    pub fn version(&self) -> Digest {
+        Digest::of(self.text.as_bytes())
+    }
+    /// Its clauses in the order of the text.
+    pub fn clauses(&self) -> &[Clause] {
+        &self.clauses
+    }
+    /// The clause with this number.
+    pub fn clause(&self, number: &str) -> Option<&Clause> {
+        self.clauses.iter().find(|c| c.number == number)
+    }
+    /// When its term begins, and the first instant after it.
+    pub fn term(&self) -> (Timestamp, Timestamp) {
+        (self.from, self.end)
+    }
+
+    pub(crate) fn clause_id(&self, number: &str) -> ClauseId {
+        ClauseId { agreement: self.id.clone(), number: number.to_owned() }
+    }
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = (&Clause, &Body)> {
+        self.clauses.iter().map(|c| (c, &c.body))
+    }
+    pub(crate) fn party(&self, id: &PartnerId) -> Option<&Party> {
+        self.bodies().find_map(|(_, b)| match b {
+            Body::Party(p) if p.id.value == *id => Some(p),
+            _ => None,
+        })
+    }
+
+    /// The two parties.
+    pub fn parties(&self) -> Vec<&PartnerId> {
+        self.bodies()
+            .filter_map(|(_, b)| if let Body::Party(p) = b { Some(&p.id.value) } else { None })
+            .collect()
+    }
+    /// The legal name of a party, and its signatory.
+    pub fn party_name(&self, id: &PartnerId) -> Option<(&str, &str)> {
+        self.party(id).map(|p| (p.name.as_str(), p.signatory.as_str()))
+    }
+    /// The organisation key of a party.
+    pub fn key(&self, id: &PartnerId) -> Option<VerifyingKey> {
+        self.party(id).map(|p| p.key.value)
+    }
+    /// The seat of a party.
+    pub fn seat(&self, id: &PartnerId) -> Option<Place> {
+        self.party(id).map(|p| p.place)
+    }
+    /// The members of a party, also those that have not acceded yet or opted out (`active` tells at `now`).
+    pub fn members(&self, id: &PartnerId, now: Timestamp) -> Vec<Member> {
+        self.party(id).map(|p| p.members.iter().map(|m| member(m, now)).collect()).unwrap_or_default()
+    }
+
+    /// What `partner` can do under this agreement once an authority lets it: one entry for each member, instrument
+    /// and class. Members that have not acceded at `now`, or opted out, have none.
+    pub fn powers(&self, partner: &PartnerId, now: Timestamp) -> Vec<Power> {
+        let mut out = Vec::new();
+        for (clause, body) in self.bodies() {
+            let Body::Power(p) = body else { continue };
+            if p.party.value != *partner {
+                continue;
+            }
+            let seat = self.seat(partner);
+            for (member, own) in self.acting(partner, &p.members, now) {
+                let places = match &p.places {
+                    Some(places) => places.clone(),
+                    None => own.or(seat).into_iter().collect(),
+                };
+                out.extend(p.class.iter().map(|class| Power {
+                    clause: self.clause_id(&clause.number),
+                    partner: partner.clone(),
+                    member: member.clone(),
+                    instrument: p.instrument,
+                    class: *class,
+                    places: places.clone(),
+                    lead_minutes: p.lead_minutes,
+                    cost_cents: p.cost_cents,
+                    purpose: p.purpose.value,
+                }));
+            }
+        }
+        out
+    }
+
+    /// The members that a clause means and that are active, each with its place; the partner itself as `None`.
+    fn acting(
+        &self,
+        partner: &PartnerId,
+        members: &Members,
+        now: Timestamp,
+    ) -> Vec<(Option<MemberId>, Option<Place>)> {
+        let named = |id: &MemberId| match members {
+            Members::None => false,
+            Members::All => true,
+            Members::These(these) => these.iter().any(|t| t.value == *id),
+        };
+        if matches!(members, Members::None) {
+            return vec![(None, None)];
+        }
+        let active = self.members(partner, now).into_iter().filter(|m| m.active && named(&m.id));
+        active.map(|m| (Some(m.id), Some(m.place))).collect()
+    }
+
+    /// Who gets something without running a node.
+    pub fn recipients(&self) -> Vec<Recipient> {
+        let mut out = Vec::new();
+        for (clause, body) in self.bodies() {
+            let Body::Recipient(r) = body else { continue };
+            out.extend(r.recipients.iter().map(|e| Recipient {
+                clause: self.clause_id(&clause.number),
+                partner: r.party.value.clone(),
+                member: e.member.as_ref().map(|m| m.value.clone()),
+                id: e.id.value.clone(),
+                name: e.name.clone(),
+                by: e.by,
+                address: e.address.clone(),
+            }));
+        }
+        out
+    }
+
+    /// What this cooperation is for.
+    pub fn offences(&self) -> Vec<Offence> {
+        let mut out = Vec::new();
+        for (clause, body) in self.bodies() {
+            let Body::Offence(o) = body else { continue };
+            out.extend(o.offences.iter().map(|e| Offence {
+                clause: self.clause_id(&clause.number),
+                id: e.id.value.clone(),
+                name: e.name.clone(),
+                statute: e.statute.clone(),
+            }));
+        }
+        out
+    }
+
+    /// What is written, read and kept, and has no effect yet, so that nobody relies on it.
+    pub fn without_effect(&self) -> Vec<WithoutEffect> {
+        const CAP: &str = "caps over a case or a month are not counted yet; `limits.records` is";
+        const MARK: &str = "it is kept for the reader; no ruling looks at it yet";
+        let mut out = Vec::new();
+        for (clause, body) in self.bodies() {
+            let mut add = |word: &str, reason| {
+                out.push(WithoutEffect {
+                    clause: self.clause_id(&clause.number),
+                    word: word.to_owned(),
+                    reason,
+                });
+            };
+            match body {
+                Body::Share(s) => s.held_caps.iter().for_each(|w| add(w, CAP)),
+                Body::Handling(h) => h.held.iter().for_each(|w| add(w, MARK)),
+                Body::Term(t) => t.held.iter().for_each(|w| add(w, MARK)),
+                Body::Witness(_) => add("witness", "ledgers are not cosigned yet"),
+                Body::Emergency(_) => {
+                    add("emergency", "an emergency cannot be declared yet, so nothing is ever widened");
+                }
+                Body::Protect(p) => match p.form.value {
+                    clause::Form::Psi { .. } => {
+                        add(
+                            "psi(…)",
+                            "the act and the set's size are ruled on; revealed matches are not counted yet",
+                        );
+                    }
+                    clause::Form::Dp { .. } => {
+                        add("dp(…)", "the act is ruled on; the budget is not counted yet");
+                    }
+                    clause::Form::Plain(_) => {}
+                },
+                _ => {}
+            }
+        }
+        out
+    }
+}
+
+fn member(m: &PartyMember, now: Timestamp) -> Member {
+    let since = m.since.value.start();
+    let opted_out = m.opted_out.as_ref().map(|d| d.value.start());
+    let active = since <= now && opted_out.is_none_or(|t| now < t);
+    Member { id: m.id.value.clone(), name: m.name.clone(), place: m.place, since, opted_out, active }
+}
