@@ -1,1 +1,23 @@
 //! The botnet laboratory: capture and log readers, telemetry tables, detection, population.
+//!
+//! The way through it:
+//! 1. [`decompress::open`] and [`recognise`] say what an exhibit is, by its content;
+//! 2. [`read`] turns it into [`rows::Row`]s, one at a time, in bounded memory;
+//! 3. the node pseudonymises ([`prepare::Preparer`]) and [`tables::Files`] writes immutable Parquet files;
+//! 4. [`Telemetry`] asks questions of those files and answers with findings and the exhibits they rest on.
+//!
+//! Elsewhere: who may ask (`agreement`), what is done about it (`takedown`), where files lie and which count (the
+//! state store's manifest). Walls: no socket, no clock, no file opened by a reader (`clippy.toml`).
+#![deny(missing_docs)]
+
+pub mod decompress;
+pub mod prepare;
+pub mod read;
+mod recognise;
+pub mod rows;
+pub mod tables;
+pub mod telemetry;
+
+pub use read::{ReadError, read};
+pub use recognise::{HEAD, recognise};
+pub use telemetry::{Telemetry, TelemetryError};

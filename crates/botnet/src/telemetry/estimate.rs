@@ -1,0 +1,252 @@
+//! Capture and recapture: from on how many days each bot was seen to how many there are.
+//!
+//! The model: the population is closed over the window; bot *i* is seen on a day with its own chance *p_i* (its duty
+//! cycle), and these chances follow a Beta distribution. Then the number of days on which a bot is seen is
+//! beta-binomial (the heterogeneity model M_h of Otis et al. 1978, in the parametric form of Dorazio and Royle 2003,
+//! Biometrics 59). The zero-truncated likelihood of the counts is maximised on a grid; every grid point that the data do
+//! not refute (likelihood ratio, 95 %) gives an unseen share, and the interval spans them all, widened by the
+//! chance of the unseen. Chao's lower bound (1987) is told beside it and floors the estimate.
+//! No randomness: the same counts give the same estimate.
+
+use serde::{Deserialize, Serialize};
+
+/// Most days of a window: over a longer time no population is closed.
+pub const MAX_DAYS: usize = 62;
+/// Fewest days on which heterogeneity can be told from rarity.
+const MIN_DAYS: usize = 4;
+/// Fewest bots seen on more than one day.
+const MIN_RECAPTURES: u64 = 20;
+/// An interval whose ends differ by more than this says nothing.
+const WIDEST: f64 = 4.0;
+
+/// How many bots there are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The estimate.
+    pub bots: f64,
+    /// Lower end of the 95 % interval.
+    pub lower: f64,
+    /// Upper end of the 95 % interval.
+    pub upper: f64,
+    /// How it was reached.
+    pub method: String,
+    /// Distinct bots that were seen.
+    pub seen: u64,
+    /// What it rests on and what to know, in sentences.
+    pub reasons: Vec<String>,
+}
+
+/// The data cannot tell.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+pub enum Refusal {
+    /// No bot that carries an id of its own.
+    #[error("the data cannot tell how many bots there are: none that carries an id was seen in this time")]
+    #[diagnostic(
+        code("CMT-0640"),
+        help("ingest a sinkhole's log of this time, then run `comity measure` again")
+    )]
+    Nothing,
+    /// Too few days.
+    #[error("the data cannot tell how many bots there are: {days} days with sightings, {least} are needed")]
+    #[diagnostic(code("CMT-0641"), help("ingest more days, or ask `comity measure` about a longer time"))]
+    TooFewDays {
+        /// Days with sightings.
+        days: usize,
+        /// Days needed.
+        least: usize,
+    },
+    /// Too few bots came again.
+    #[error(
+        "the data cannot tell how many bots there are: {recaptured} bots were seen on a second day, {least} are needed"
+    )]
+    #[diagnostic(code("CMT-0642"), help("ingest more days or more channels' logs, then ask again"))]
+    TooFewRecaptures {
+        /// Bots seen on two days or more.
+        recaptured: u64,
+        /// How many are needed.
+        least: u64,
+    },
+    /// The interval is too wide.
+    #[error("the data cannot tell how many bots there are: anything from {lower} to {upper} fits")]
+    #[diagnostic(code("CMT-0643"), help("ingest more days or more channels' logs, then ask again"))]
+    TooWide {
+        /// Lower end.
+        lower: u64,
+        /// Upper end.
+        upper: u64,
+    },
+    /// Too many days.
+    #[error(
+        "the data cannot tell how many bots there are at once over {days} days: bots come and go; {most} at most"
+    )]
+    #[diagnostic(code("CMT-0644"), help("ask `comity measure` about a shorter time"))]
+    TooLong {
+        /// Days with sightings.
+        days: usize,
+        /// Most days.
+        most: usize,
+    },
+}
+
+impl Refusal {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Nothing => "CMT-0640",
+            Self::TooFewDays { .. } => "CMT-0641",
+            Self::TooFewRecaptures { .. } => "CMT-0642",
+            Self::TooWide { .. } => "CMT-0643",
+            Self::TooLong { .. } => "CMT-0644",
+        }
+    }
+}
+
+/// Estimates the population. `counts` holds at index `k - 1` how many bots were seen on exactly `k` days, and is as
+/// long as there were days.
+///
+/// # Errors
+/// A [`Refusal`] when the data cannot tell.
+pub fn estimate(counts: &[u64]) -> Result<Estimate, Refusal> {
+    let days = counts.len();
+    let seen: u64 = counts.iter().sum();
+    let once = counts.first().copied().unwrap_or(0);
+    let twice = counts.get(1).copied().unwrap_or(0);
+    if seen == 0 {
+        return Err(Refusal::Nothing);
+    }
+    if days > MAX_DAYS {
+        return Err(Refusal::TooLong { days, most: MAX_DAYS });
+    }
+    if days < MIN_DAYS {
+        return Err(Refusal::TooFewDays { days, least: MIN_DAYS });
+    }
+    if seen - once < MIN_RECAPTURES {
+        return Err(Refusal::TooFewRecaptures { recaptured: seen - once, least: MIN_RECAPTURES });
+    }
+    let s = seen as f64;
+    let fit = fit(counts);
+    let chao = chao(s, once as f64, twice as f64, days as f64);
+    let bots = (s / (1.0 - fit.unseen)).max(chao);
+    let chance = |unseen: f64| 1.96 * (s * unseen).sqrt() / (1.0 - unseen);
+    let lower = (s / (1.0 - fit.least) - chance(fit.least)).max(s);
+    let upper = (s / (1.0 - fit.most) + chance(fit.most)).max(bots);
+    if upper > WIDEST * lower {
+        return Err(Refusal::TooWide { lower: lower.round() as u64, upper: upper.round() as u64 });
+    }
+    let reasons = vec![
+        format!("{seen} bots were seen by their own ids on {days} days, {once} of them on one day only"),
+        format!(
+            "a bot is seen on {:.0} % of the days in the mean, with a spread of {:.0} points between bots",
+            100.0 * fit.mean,
+            100.0 * fit.spread
+        ),
+        format!("at least {:.0} by Chao's bound, which no duty cycle can undercut", chao),
+        "bots that joined or were cured within the time count as seldom seen and make the estimate larger"
+            .to_owned(),
+    ];
+    let method =
+        "capture-recapture by bot id over days, beta-binomial M_h, 95 % likelihood interval".to_owned();
+    Ok(Estimate { bots, lower: lower.min(bots), upper, method, seen, reasons })
+}
+
+/// Chao's lower bound for occasions of unequal chance, bias-corrected.
+fn chao(seen: f64, once: f64, twice: f64, days: f64) -> f64 {
+    seen + (days - 1.0) / days * once * (once - 1.0).max(0.0) / (2.0 * (twice + 1.0))
+}
+
+struct Fit {
+    unseen: f64,
+    least: f64,
+    most: f64,
+    mean: f64,
+    spread: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Point {
+    mean: f64,
+    rho: f64,
+    likelihood: f64,
+    unseen: f64,
+}
+
+const MEANS: u32 = 120;
+const RHOS: u32 = 48;
+/// Correlations beyond this say that bots are on always or never, and "never" cannot be counted.
+const MAX_RHO: f64 = 0.7;
+/// Half of the 95 % point of chi-square with one degree of freedom.
+const RATIO: f64 = 1.92;
+
+/// Maximum likelihood of mean chance and correlation, and the range of unseen shares that the data do not refute.
+fn fit(counts: &[u64]) -> Fit {
+    let at = |mean: f64, rho: f64| {
+        let (likelihood, unseen) = likelihood(counts, mean, rho);
+        Point { mean, rho, likelihood, unseen }
+    };
+    let mut points: Vec<Point> = Vec::new();
+    for m in 1..MEANS {
+        for r in 0..=RHOS {
+            // Squared, because small correlations differ more from each other than large ones.
+            let rho = MAX_RHO * (f64::from(r) / f64::from(RHOS)).powi(2);
+            points.push(at(f64::from(m) / f64::from(MEANS), rho));
+        }
+    }
+    let best = |points: &[Point]| {
+        let start = Point { mean: 0.5, rho: 0.0, likelihood: f64::NEG_INFINITY, unseen: 0.0 };
+        points.iter().fold(start, |a, b| if b.likelihood > a.likelihood { *b } else { a })
+    };
+    let (mut step, mut top) = ((1.0 / f64::from(MEANS), 0.02), best(&points));
+    // Climb between grid points: each round looks at neighbours half as far away.
+    for _ in 0..24 {
+        let near: Vec<Point> = [-1.0, 0.0, 1.0]
+            .into_iter()
+            .flat_map(|a| [-1.0, 0.0, 1.0].map(|b| (a, b)))
+            .map(|(a, b)| {
+                let mean: f64 = top.mean + a * step.0;
+                let rho: f64 = top.rho + b * step.1;
+                at(mean.clamp(0.002, 0.999), rho.clamp(0.0, MAX_RHO))
+            })
+            .collect();
+        let next = best(&near);
+        if next.likelihood > top.likelihood + 1e-9 {
+            top = next;
+        } else {
+            step = (step.0 / 2.0, step.1 / 2.0);
+        }
+        points.extend(near);
+    }
+    let likely = points.iter().filter(|p| p.likelihood >= top.likelihood - RATIO).map(|p| p.unseen);
+    let (least, most) = likely.fold((top.unseen, top.unseen), |(a, b), u| (a.min(u), b.max(u)));
+    let spread = (top.rho * top.mean * (1.0 - top.mean)).sqrt();
+    Fit { unseen: top.unseen, least, most, mean: top.mean, spread }
+}
+
+/// Zero-truncated log likelihood of the counts, and the chance of never being seen.
+fn likelihood(counts: &[u64], mean: f64, rho: f64) -> (f64, f64) {
+    let days = counts.len();
+    // As rho goes to 0 the Beta becomes a point; a tiny rho stands for it.
+    let size = 1.0 / rho.max(1e-6) - 1.0;
+    let (a, b) = (mean * size, (1.0 - mean) * size);
+    let rising = |x: f64| -> Vec<f64> {
+        let mut logs = vec![0.0];
+        let mut sum = 0.0;
+        for i in 0..days {
+            sum += (x + i as f64).ln();
+            logs.push(sum);
+        }
+        logs
+    };
+    let (ups, downs, all) = (rising(a), rising(b), rising(a + b));
+    let total = all.last().copied().unwrap_or(0.0);
+    let none = (downs.last().copied().unwrap_or(0.0) - total).exp().min(1.0 - 1e-12);
+    let mut choose = 0.0;
+    let mut sum = 0.0;
+    for (i, &bots) in counts.iter().enumerate() {
+        let k = i + 1;
+        choose += ((days - i) as f64 / k as f64).ln();
+        let up = ups.get(k).copied().unwrap_or(0.0);
+        let down = downs.get(days - k).copied().unwrap_or(0.0);
+        sum += bots as f64 * (choose + up + down - total - (1.0 - none).ln());
+    }
+    (sum, none)
+}

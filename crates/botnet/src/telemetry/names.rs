@@ -1,0 +1,233 @@
+//! Generated names among DNS questions (correlator `botnet.generated-names`).
+//!
+//! Two ways: a name equals one that a sample's algorithm gives for that day or a day beside it (known names); or it
+//! looks generated and most such names of the client do not exist. The look is a small model of one label:
+//! - the share of its letter pairs that are common in words and names of western languages,
+//! - its longest run of consonants,
+//! - its entropy per letter against its length, and digits strewn among letters.
+//!
+//! The model is for a client's many names, not for one: a single odd name is no finding.
+
+use super::{Columns, Found, Telemetry, TelemetryError, Window};
+use std::collections::{BTreeSet, HashMap};
+use terms::{Confidence, Day, ExhibitId, FindingBody, Timestamp, Unsealed};
+
+/// Name of the correlator in findings.
+pub const EXAMINER: &str = "botnet.generated-names";
+/// Its version.
+pub const VERSION: u32 = 1;
+
+const NAME: &str = "names.asked";
+const MAX_EXAMPLES: usize = 10;
+const MAX_EXHIBITS: usize = 256;
+
+/// How to look.
+#[derive(Debug, Clone, Copy)]
+pub struct NameOptions {
+    /// Only questions of this time.
+    pub window: Window,
+    /// Fewest different names that look generated.
+    pub min_names: u64,
+    /// Lowest look of a name that counts, 0 to 1.
+    pub min_look: f64,
+    /// Lowest share of the client's generated-looking names that do not exist.
+    pub min_nonexistent: f64,
+}
+
+impl Default for NameOptions {
+    /// All of time, 10 names of look 0.5 and above, half of them nonexistent.
+    fn default() -> Self {
+        Self { window: Window::ALL, min_names: 10, min_look: 0.5, min_nonexistent: 0.5 }
+    }
+}
+
+#[derive(Default)]
+struct Client {
+    name: String,
+    known: u64,
+    known_nonexistent: u64,
+    looks: u64,
+    looks_nonexistent: u64,
+    sum: f64,
+    known_examples: Vec<String>,
+    examples: Vec<String>,
+    exhibits: BTreeSet<ExhibitId>,
+}
+
+impl Telemetry {
+    /// `GeneratedNames` findings, one a client, most names first. `known` are names of known algorithms with the day
+    /// on which bots ask for them; a clock may be a day off.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    pub async fn generated_names(
+        &self,
+        options: &NameOptions,
+        known: &[(String, Day)],
+    ) -> Result<Vec<Found>, TelemetryError> {
+        let mut days: HashMap<&str, Vec<Day>> = HashMap::new();
+        for (name, day) in known {
+            days.entry(name.as_str()).or_default().push(*day);
+        }
+        let sql = format!(
+            "SELECT client, query, min(ts), max(ts), bool_or(coalesce(rcode, '') IN ('NXDOMAIN', '3')) AS missing,
+                    string_agg(DISTINCT exhibit, ',')
+             FROM dns WHERE strpos(query, '.') > 0 AND query NOT LIKE '%.arpa' AND {}
+             GROUP BY client, query ORDER BY client, query",
+            options.window.sql("ts")
+        );
+        let (mut client, mut found) = (Client::default(), Vec::new());
+        self.each(NAME, &sql, &mut |batch| {
+            let c = Columns { name: NAME, batch };
+            for i in 0..batch.num_rows() {
+                let who = c.text(0, i)?;
+                if who != client.name {
+                    found.extend(std::mem::take(&mut client).finding(options));
+                    who.clone_into(&mut client.name);
+                }
+                let query = c.text(1, i)?;
+                let span = (Timestamp(c.int(2, i)?).day(), Timestamp(c.int(3, i)?).day());
+                let near = |d: &Day| d.plus(1) >= span.0 && d.plus(-1) <= span.1;
+                let listed = days.get(query).is_some_and(|all| all.iter().any(near));
+                let look = if listed { 1.0 } else { look(query) };
+                if listed || look >= options.min_look {
+                    client.take(query, look, listed, c.flag(4, i)?);
+                    let room = MAX_EXHIBITS.saturating_sub(client.exhibits.len());
+                    client.exhibits.extend(c.exhibits(5, i)?.into_iter().take(room));
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        found.extend(client.finding(options));
+        found.sort_by_key(|f| match f.finding.body {
+            FindingBody::GeneratedNames { names, .. } => std::cmp::Reverse(names),
+            _ => std::cmp::Reverse(0),
+        });
+        Ok(found)
+    }
+}
+
+impl Client {
+    fn take(&mut self, query: &str, look: f64, listed: bool, missing: bool) {
+        let missing = u64::from(missing);
+        if listed {
+            self.known += 1;
+            self.known_nonexistent += missing;
+            if self.known_examples.len() < MAX_EXAMPLES {
+                self.known_examples.push(query.to_owned());
+            }
+        } else {
+            self.looks += 1;
+            self.looks_nonexistent += missing;
+            self.sum += look;
+            if self.examples.len() < MAX_EXAMPLES {
+                self.examples.push(query.to_owned());
+            }
+        }
+    }
+
+    /// What known names and looks together say; looks count only when they are many and mostly missing.
+    fn finding(self, options: &NameOptions) -> Option<Found> {
+        let share = self.looks_nonexistent as f64 / (self.looks.max(1)) as f64;
+        let many = self.looks >= options.min_names.max(1) && share >= options.min_nonexistent;
+        let (names, nonexistent) = if many {
+            (self.known + self.looks, self.known_nonexistent + self.looks_nonexistent)
+        } else {
+            (self.known, self.known_nonexistent)
+        };
+        if names == 0 || self.exhibits.is_empty() {
+            return None;
+        }
+        let mut reasons = Vec::new();
+        if self.known > 0 {
+            reasons.push(format!("{} names that a known algorithm gives for their day", self.known));
+        }
+        if many {
+            let mean = self.sum / self.looks as f64;
+            reasons.push(format!(
+                "{} names that look generated (mean look {mean:.2}), {:.0} % of which do not exist",
+                self.looks,
+                100.0 * share
+            ));
+        }
+        let confidence = if self.known > 0 { 97.0 } else { 50.0 + 40.0 * share };
+        let mut examples = self.known_examples;
+        if many {
+            examples.extend(self.examples);
+        }
+        examples.truncate(MAX_EXAMPLES);
+        let finding = Unsealed {
+            examiner: EXAMINER.to_owned(),
+            version: VERSION,
+            confidence: Confidence::new(confidence as u8),
+            reason: format!("one host asked for {}", reasons.join(" and for ")),
+            body: FindingBody::GeneratedNames { source: self.name, names, nonexistent, examples },
+        };
+        Some(Found { finding, exhibits: self.exhibits.into_iter().collect() })
+    }
+}
+
+/// Pairs of letters common in words and names.
+const COMMON: &str = "th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le \
+    sa si ar ve ra ld ur co me ne ll ic io ri ro li la el ma ta ca om ho no us un il ec em ch tr ce ee oo so pe ac \
+    pa po pr op am ol ad wa wi we be ba bo bl br da di do ge ga go gr ho if id im ia ie iv ke ki lo lu ly mi mo mp na ni \
+    nc ns oc od ot ov ow pl ru rs rt sc sh sp ss su tu tt ul up ut vi vo wh wo ap ag ab ay ai av ev ex ew eb ep ef \
+    fi fo fr fa fe ff cl cr ck ct cu ci bu bi du dr ey ev ei gi gl ju jo ka ks mu mm nn nk ny ok og oi ob os pi ph pp \
+    qu rd rm rn ry rk rg rl sk sl sm sn sw tw ty tl ub ue ug um ui va ye yo ys za ze zo ws eo ua au uc ud ip ib ig ir";
+
+/// How much a name looks generated, 0 to 1: the look of its longest label left of the last.
+pub fn look(name: &str) -> f64 {
+    let mut labels: Vec<&str> = name.split('.').collect();
+    labels.pop();
+    // Only the two labels nearest the suffix: hosts of content networks carry random labels further left.
+    let near = labels.iter().rev().take(2);
+    near.max_by_key(|l| l.len()).map_or(0.0, |l| label_look(l))
+}
+
+fn label_look(label: &str) -> f64 {
+    let letters: Vec<u8> = label.bytes().collect();
+    // Short labels carry too little; international names (`xn--`) are no letters at all.
+    if letters.len() < 6 || label.starts_with("xn--") {
+        return 0.0;
+    }
+    let alphabetic = |b: &u8| b.is_ascii_lowercase();
+    let pairs: Vec<&[u8]> = letters.windows(2).filter(|p| p.iter().all(alphabetic)).collect();
+    let common = pairs.iter().filter(|p| is_common(p)).count() as f64 / pairs.len().max(1) as f64;
+    let digits = letters.iter().filter(|b| b.is_ascii_digit()).count() as f64 / letters.len() as f64;
+    let turns =
+        letters.windows(2).filter(|p| p.iter().filter(|b| b.is_ascii_digit()).count() == 1).count() as f64;
+    let strewn = (turns / 4.0).min(1.0) * (1.0 - (2.0 * digits - 1.0).abs());
+    let rare = if pairs.len() < 4 { 0.5 * digits } else { ((0.80 - common) / 0.40).clamp(0.0, 1.0) };
+    let run = ((consonants(&letters) as f64 - 2.0) / 4.0).clamp(0.0, 1.0);
+    let length = ((letters.len() as f64 - 5.0) / 7.0).clamp(0.0, 1.0);
+    let even = (entropy(&letters) / (letters.len() as f64).log2()).clamp(0.0, 1.0);
+    (0.55 * rare + 0.2 * run + 0.25 * strewn.max(if rare > 0.5 { even } else { 0.0 })) * (0.5 + 0.5 * length)
+}
+
+fn is_common(pair: &[u8]) -> bool {
+    COMMON.as_bytes().chunks(3).any(|c| c.get(..2) == Some(pair))
+}
+
+/// Longest run of consonants.
+fn consonants(letters: &[u8]) -> usize {
+    let (mut run, mut longest) = (0, 0);
+    for b in letters {
+        let consonant = b.is_ascii_lowercase() && !b"aeiouy".contains(b);
+        run = if consonant { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+/// Shannon entropy in bits per byte.
+fn entropy(letters: &[u8]) -> f64 {
+    let mut counts = [0u32; 256];
+    for &b in letters {
+        if let Some(n) = counts.get_mut(usize::from(b)) {
+            *n += 1;
+        }
+    }
+    let all = letters.len() as f64;
+    counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / all).map(|p| -p * p.log2()).sum()
+}
