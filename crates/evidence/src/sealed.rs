@@ -38,7 +38,7 @@ pub enum SealedError {
 
 /// The public half of a home's sealing key, written `age1…`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Recipient(age::x25519::Recipient);
+pub struct Recipient(pub(crate) age::x25519::Recipient);
 
 impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +59,7 @@ impl FromStr for Recipient {
 
 /// The secret half of a home's sealing key. It shows itself only by [`Identity::secret_text`].
 #[derive(Clone)]
-pub struct Identity(age::x25519::Identity);
+pub struct Identity(pub(crate) age::x25519::Identity);
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
