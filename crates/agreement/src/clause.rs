@@ -257,7 +257,6 @@ pub(crate) enum OnwardRule {
 pub(crate) struct Onward {
     pub scope: Scope,
     pub rule: At<OnwardRule>,
-    pub named: Vec<At<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -622,13 +621,12 @@ fn onward(f: &Fields<'_>) -> Option<Onward> {
     let (scope, rule) = (scope(f), f.word("onward", &["none", "members-only", "named", "on-consent"], |w| w));
     let named = if f.has("named") { f.parsed_list::<PartnerId>("named") } else { Some(Vec::new()) };
     let (rule, named) = (rule?, named?);
-    let named: Vec<At<String>> =
-        named.into_iter().map(|n| At { value: n.value.as_str().to_owned(), span: n.span }).collect();
+    let named: Vec<String> = named.into_iter().map(|n| n.value.as_str().to_owned()).collect();
     let value = match rule.value {
         "none" => OnwardRule::None,
         "members-only" => OnwardRule::MembersOnly,
         "on-consent" => OnwardRule::OnConsent,
-        _ => OnwardRule::Named(named.iter().map(|n| n.value.clone()).collect()),
+        _ => OnwardRule::Named(named.clone()),
     };
     if matches!(value, OnwardRule::Named(_)) == named.is_empty() {
         f.problem(
@@ -638,7 +636,7 @@ fn onward(f: &Fields<'_>) -> Option<Onward> {
         );
         return None;
     }
-    Some(Onward { scope: scope.ok()?, rule: At { value, span: rule.span }, named })
+    Some(Onward { scope: scope.ok()?, rule: At { value, span: rule.span } })
 }
 
 fn retain(f: &Fields<'_>) -> Option<Retain> {

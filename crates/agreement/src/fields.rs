@@ -118,9 +118,6 @@ impl<'a> Fields<'a> {
     pub fn parsed<T: std::str::FromStr<Err = IdError>>(&self, word: &'static str) -> Option<At<T>> {
         self.text(word).and_then(|t| self.parse(t))
     }
-    pub fn maybe_parsed<T: std::str::FromStr<Err = IdError>>(&self, word: &'static str) -> Option<At<T>> {
-        self.maybe_text(word).and_then(|t| self.parse(t))
-    }
     pub fn parse<T: std::str::FromStr<Err = IdError>>(&self, text: At<String>) -> Option<At<T>> {
         match text.value.parse() {
             Ok(value) => Some(At { value, span: text.span }),

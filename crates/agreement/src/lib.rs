@@ -10,17 +10,28 @@
 #![deny(missing_docs)]
 
 mod agreement;
+mod agreements;
+mod ask;
 mod check;
 mod clause;
 mod diagnostics;
 mod fields;
+mod nearest;
+mod policy;
 mod request;
 mod ruling;
+mod signature;
 mod text;
 
 pub use agreement::{Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, parse};
+pub use agreements::{Agreements, PERMIT_MICROS};
 pub use clause::{By, Kind};
 pub use diagnostics::{Diagnostics, Problem};
+pub use policy::{Policy, PolicyError, compile};
 pub use request::{Act, Request};
 pub use ruling::{Denial, Duty, Permit, PermitError, Prohibition, Redeemed, Ruling};
+pub use signature::{
+    AGREEMENT_TYPE, DELEGATION_TYPE, Delegation, STATUS_TYPE, SignatureError, SignedAgreement, State, Status,
+    StatusChange, countersign, key_text, sign, verify,
+};
 pub use text::{canonical, fill, placeholders};

@@ -354,10 +354,10 @@ impl Ruling {
     ///
     /// # Errors
     /// The denial.
-    pub fn permit(self) -> Result<Permit, Denial> {
+    pub fn permit(self) -> Result<Permit, Box<Denial>> {
         match self {
             Self::Permit(p) => Ok(p),
-            Self::Deny(d) => Err(d),
+            Self::Deny(d) => Err(Box::new(d)),
         }
     }
 

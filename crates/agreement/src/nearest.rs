@@ -1,0 +1,282 @@
+//! Why a request was refused, in one sentence: which share clause came nearest, and what it asks for.
+//!
+//! Here: words only. The decision stands already when this runs; nothing here can open a door.
+
+use crate::{
+    Act, Agreement, Clause, Denial, Prohibition,
+    ask::{Facts, in_order},
+    clause::{Body, Form, Members, OnwardRule, Share, holds},
+    fields::list,
+    policy::{rank, tlp_rank},
+};
+use std::collections::BTreeSet;
+use terms::{Category, ClauseId, Protection};
+
+/// One condition of a share that a request does not meet: how far it is from it, and what is asked for.
+type Unmet = (u32, String);
+
+/// Explains a refusal by the policy of `agreement`.
+pub(crate) fn explain(
+    agreement: &Agreement,
+    facts: &Facts,
+    clauses: Vec<String>,
+    standing: BTreeSet<Prohibition>,
+) -> Denial {
+    let id = agreement.id();
+    let clauses = in_order(clauses);
+    let uncovered = facts.categories.iter().rev().copied().find(|c| {
+        !shares(agreement)
+            .any(|(_, s)| holds(Some(&s.categories), *c) && unmet(agreement, s, facts, *c).is_empty())
+    });
+    // Where every category is covered, a rule forbids; the strictest category is the one to speak of.
+    let category =
+        uncovered.or_else(|| weakly_protected(agreement, facts)).or(facts.categories.last().copied());
+    let category = category.unwrap_or(Category::STRICTEST);
+    let nearest = shares(agreement)
+        .map(|(c, s)| (unmet(agreement, s, facts, category), c, s))
+        .min_by_key(|(u, _, _)| u.iter().map(|(d, _)| *d).sum::<u32>());
+    let forbidding: Vec<String> = (clauses.iter())
+        .filter_map(|n| agreement.clause(n))
+        .map(|c| format!("clause {} {}", c.number(), why(c, facts)))
+        .collect();
+    // What the uncovered category already says need not be said again as a standing rule.
+    let rules: Vec<String> = (standing.iter())
+        .filter(|p| **p != Prohibition::EachCategory)
+        .map(|p| prohibition(*p, facts, agreement))
+        .collect();
+
+    let receiver = match (&facts.onward, &facts.member) {
+        (Some(partner), Some(m)) => format!("`{m}` of `{partner}`"),
+        (Some(partner), None) => format!("`{partner}`"),
+        (None, Some(m)) => format!("`{m}` of `{}`", facts.getter),
+        (None, None) => format!("`{}`", facts.getter),
+    };
+    let near = nearest.as_ref().map(|(unmet, c, _)| {
+        let ask = match unmet.first() {
+            Some((_, ask)) => ask.clone(),
+            None => {
+                protection_asked(agreement, facts, category).unwrap_or_else(|| "meets the request".into())
+            }
+        };
+        (c.number().to_owned(), ask)
+    });
+    let mut sentence = String::new();
+    if uncovered.is_some() {
+        sentence =
+            format!("no clause of `{id}` lets `{category}` pass to {receiver} for `{}`", facts.purpose);
+        if let Some((number, ask)) = &near {
+            sentence.push_str(&format!("; nearest is {number}, which {ask}"));
+        }
+    }
+    for (i, part) in forbidding.iter().chain(&rules).enumerate() {
+        let lead = match (sentence.is_empty(), i) {
+            (true, _) => format!("`{id}` refuses it: "),
+            (false, 0) => "; and ".to_owned(),
+            (false, _) => "; ".to_owned(),
+        };
+        sentence.push_str(&lead);
+        sentence.push_str(part);
+    }
+    let code = match (clauses.is_empty(), uncovered.is_some(), rules.is_empty()) {
+        (_, true, true) => "CMT-0202",
+        (true, _, false) => "CMT-0204",
+        (false, _, _) => "CMT-0203",
+        (true, _, true) => "CMT-0202",
+    };
+    let missing = match (uncovered, &near) {
+        (Some(_), Some((_, ask))) => ask.clone(),
+        _ => forbidding
+            .first()
+            .or(rules.first())
+            .cloned()
+            .unwrap_or_else(|| format!("a `share` clause that names `{category}`")),
+    };
+    if sentence.is_empty() {
+        sentence = format!("no clause of `{id}` lets `{category}` pass to {receiver}");
+    }
+    Denial {
+        code,
+        agreement: Some(id.clone()),
+        clauses: clauses.iter().map(|n| agreement.clause_id(n)).collect(),
+        prohibitions: standing.into_iter().collect(),
+        nearest: near.map(|(number, _)| ClauseId { agreement: id.clone(), number }),
+        missing,
+        sentence,
+    }
+}
+
+fn shares(a: &Agreement) -> impl Iterator<Item = (&Clause, &Share)> {
+    a.bodies().filter_map(|(c, b)| if let Body::Share(s) = b { Some((c, s)) } else { None })
+}
+
+/// The conditions of a share that the request does not meet for `category`, furthest first.
+fn unmet(a: &Agreement, s: &Share, f: &Facts, category: Category) -> Vec<Unmet> {
+    let mut out: Vec<Unmet> = Vec::new();
+    if s.from.value != f.giver || s.to.value != f.getter {
+        out.push((16, format!("runs from `{}` to `{}`", s.from.value, s.to.value)));
+    }
+    if !holds(Some(&s.categories), category) {
+        let named: Vec<&str> = s.categories.iter().map(|c| c.value.word()).collect();
+        out.push((8, format!("speaks of {}", list(&named))));
+    }
+    if !holds(Some(&s.act), f.act) {
+        let acts: Vec<&str> = s.act.iter().map(|a| a.value.word()).collect();
+        out.push((4, format!("allows the act {}", list(&acts))));
+    }
+    if !holds(Some(&s.purpose), f.purpose) {
+        let purposes: Vec<&str> = s.purpose.iter().map(|p| p.value.word()).collect();
+        out.push((3, format!("asks for the purpose {}", list(&purposes))));
+    }
+    if f.act != Act::Reshare
+        && let Some(ask) = member_unmet(a, s, f)
+    {
+        out.push((2, ask));
+    }
+    if let Some(ask) = own_unmet(a, s, f) {
+        out.push((2, ask));
+    }
+    if let Some(n) = s.records.filter(|n| f.records > *n) {
+        out.push((1, format!("asks for at most {n} records")));
+    }
+    out
+}
+
+fn member_unmet(a: &Agreement, s: &Share, f: &Facts) -> Option<String> {
+    let known = a.members(&s.to.value, f.now);
+    let met = match (&s.members, &f.member) {
+        (Members::None | Members::All, None) => true,
+        (Members::None, Some(_)) | (Members::These(_), None) => false,
+        (Members::All, Some(m)) => known.iter().any(|k| k.id == *m),
+        (Members::These(these), Some(m)) => these.iter().any(|t| t.value == *m),
+    };
+    (!met).then(|| match &s.members {
+        Members::None => format!("is for `{}` itself", s.to.value),
+        Members::All => format!("is for the members of `{}`", s.to.value),
+        Members::These(these) if these.len() <= 8 => {
+            let ids: Vec<&str> = these.iter().map(|t| t.value.as_str()).collect();
+            format!("is for {}", list(&ids))
+        }
+        Members::These(these) => format!("is for {} named members", these.len()),
+    })
+}
+
+fn own_unmet(a: &Agreement, s: &Share, f: &Facts) -> Option<String> {
+    if !s.own {
+        return None;
+    }
+    let members = a.members(&s.to.value, f.now);
+    let own = match (&f.member, members.is_empty()) {
+        (None, true) => a.seat(&s.to.value),
+        (Some(id), false) => members.iter().find(|m| m.id == *id).map(|m| m.place),
+        _ => None,
+    };
+    let met = own.is_some_and(|p| f.concerns == BTreeSet::from([p]));
+    (!met).then(|| "asks that every record concern the receiving member's own place and no other".to_owned())
+}
+
+/// The protect clause that asks more for `category` than the request gives.
+fn asked_form(a: &Agreement, f: &Facts, category: Category) -> Option<String> {
+    a.bodies().find_map(|(_, b)| match b {
+        Body::Protect(p) if p.scope.covers(category, f.purpose, f.act, &f.getter) => match &p.form.value {
+            Form::Plain(Protection::Never) => None,
+            Form::Plain(form) if rank(form_of(f, category)) >= rank(*form) => None,
+            form => Some(format!("asks for protection `{form}`")),
+        },
+        _ => None,
+    })
+}
+
+fn protection_asked(a: &Agreement, f: &Facts, category: Category) -> Option<String> {
+    asked_form(a, f, category)
+}
+
+fn weakly_protected(a: &Agreement, f: &Facts) -> Option<Category> {
+    f.categories.iter().rev().copied().find(|c| asked_form(a, f, *c).is_some())
+}
+
+fn form_of(f: &Facts, category: Category) -> Protection {
+    f.forms.get(&category).copied().unwrap_or(Protection::Clear)
+}
+
+/// Why a forbidding clause forbids, as the rest of "clause 4.1 …".
+fn why(clause: &Clause, f: &Facts) -> String {
+    match &clause.body {
+        Body::Protect(p) => {
+            let named =
+                p.scope.categories.iter().flatten().map(|c| c.value).filter(|c| f.categories.contains(c));
+            match &p.form.value {
+                Form::Plain(Protection::Never) => {
+                    let named: Vec<&str> = named.map(Category::word).collect();
+                    format!("says that {} never leaves", list(&named))
+                }
+                Form::Plain(form) => {
+                    let weak: Vec<String> = named
+                        .filter(|c| rank(form_of(f, *c)) < rank(*form))
+                        .map(|c| format!("`{c}` was to be sent as `{}`", form_of(f, c)))
+                        .collect();
+                    format!("asks for protection `{form}`, and {}", weak.join(", "))
+                }
+                Form::Psi { set, .. } => format!("allows it by `psi-match` over at most {set} records only"),
+                Form::Dp { .. } => "allows it by `dp-count` only".to_owned(),
+            }
+        }
+        Body::Handling(h) if tlp_rank(f.handling.tlp) < tlp_rank(h.floor) => {
+            format!("asks for the mark TLP `{}` or narrower, and `{}` was given", h.floor, f.handling.tlp)
+        }
+        Body::Handling(h) => {
+            let codes: Vec<&str> = h.codes.iter().map(|c| c.word()).collect();
+            format!("accepts the handling codes {}, and `{}` was given", list(&codes), f.handling.code)
+        }
+        Body::Onward(o) => match &o.rule.value {
+            OnwardRule::None => "says that nothing is handed on".to_owned(),
+            OnwardRule::MembersOnly => format!("lets it be handed on to members of `{}` only", f.getter),
+            OnwardRule::Named(names) => format!("lets it be handed on to {} only", list(names)),
+            OnwardRule::OnConsent => {
+                "lets it be handed on with the provider's written consent only".to_owned()
+            }
+        },
+        Body::Place(p) if p.places.len() <= 8 => {
+            let places: Vec<&str> = p.places.iter().map(|p| p.value.as_str()).collect();
+            format!("lets it rest in {} only, and `{}` was given", list(&places), f.place)
+        }
+        Body::Place(p) => {
+            format!("lets it rest in {} named places, and `{}` is none of them", p.places.len(), f.place)
+        }
+        _ => "forbids it".to_owned(),
+    }
+}
+
+fn prohibition(p: Prohibition, f: &Facts, a: &Agreement) -> String {
+    let (from, end) = a.term();
+    let said = match p {
+        Prohibition::VictimIdentity => {
+            "`victim-identity` never leaves in a form weaker than `pseudonym`".to_owned()
+        }
+        Prohibition::EachCategory => "each category needs a clause that names it".to_owned(),
+        Prohibition::Reshare => match f.handling.code {
+            terms::HandlingCode::H2 if tlp_rank(f.handling.tlp) < 3 => {
+                "records marked `h2` are handed on with the provider's written consent only".to_owned()
+            }
+            _ => format!("records marked TLP `{}` are never reshared", f.handling.tlp),
+        },
+        Prohibition::Term => {
+            format!("nothing passes outside the term from {} to {}", from.day(), end.plus_micros(-1).day())
+        }
+        Prohibition::OptedOut => match &f.member {
+            Some(m) => format!("`{m}` is not an active member of `{}` on {}", f.getter, f.now.day()),
+            None => format!("only active members of `{}` receive", f.getter),
+        },
+        Prohibition::Court => {
+            "records marked `h1` are not for evidence in court without the provider's written consent"
+                .to_owned()
+        }
+        Prohibition::Purpose if f.act == Act::UseInCourt => {
+            "a court gets records for the purpose `evidence-in-court` only".to_owned()
+        }
+        Prohibition::Purpose => format!("the parties did not agree on the purpose `{}`", f.purpose),
+        Prohibition::Parties => "it is between its two parties only".to_owned(),
+        Prohibition::Onward => "no `onward` clause lets it be handed on".to_owned(),
+        Prohibition::NoisyCounts => "noisy counts never enter a court's package".to_owned(),
+    };
+    format!("above every agreement, {said}")
+}
