@@ -1,1 +1,43 @@
-//! STIX, bundles, release, receipt and recall: the only door through which data leaves a node.
+//! The border of a node: the formats of others, sealed bundles, and the only door through which data leaves.
+//!
+//! Here: telling exhibits of partners' formats apart ([`recognise`]) and reading them into findings ([`examine`],
+//! [`stix`], [`list`], [`assets`], [`accounts`], [`authority`]); what crosses ([`payload`]), its release under a permit
+//! ([`release()`]), taking it in ([`open_bundle`], [`receive()`]), receipts ([`receipt`]) with answers to questions
+//! ([`question`]); victims for one member's own team ([`victims`]).
+//! Elsewhere: rulings (`agreement`), protection of records (`privacy`), files, state and the ledger (`comity`).
+//! WALL: no file, no socket, no clock: bytes in, bytes out; "now" is an argument. Nothing leaves without a
+//! [`agreement::Permit`] bound to the final bytes. Two doors stand beside this one: a package that a person hands over
+//! under an authority, and the sinkhole's one fixed answer.
+//! Bounds: stated by each module; everything hostile is bounded before it is kept.
+#![deny(missing_docs)]
+
+pub mod accounts;
+pub mod assets;
+pub mod authority;
+mod bundle;
+mod encoding;
+mod error;
+mod examine;
+mod findings;
+mod line;
+pub mod list;
+pub mod payload;
+pub mod question;
+pub mod receipt;
+mod receive;
+mod recognise;
+mod release;
+mod scan;
+mod signer;
+pub mod stix;
+pub mod victims;
+
+pub use bundle::{Header, MAX_BUNDLE, Received, header, open_bundle};
+pub use error::{ExchangeError, Refusal};
+pub use examine::examine;
+pub use findings::{MAX_LISTED, Sink, Summary};
+pub use payload::{Item, Payload};
+pub use receipt::Receipt;
+pub use receive::{Accepted, receive};
+pub use recognise::{BUNDLE_MAGIC, recognise};
+pub use release::{ReleaseRecord, Released, Signer, release};

@@ -1,0 +1,141 @@
+//! Taking a release in: signature, addressee, agreement, and a ruling by our own copy of it.
+//!
+//! Here: the only way from an opened bundle to its payload. Elsewhere: opening ([`crate::open_bundle`]), keeping what was
+//! accepted and refusing a release that was taken in before (`comity`, which knows the state).
+
+use crate::bundle::{self, Header, Manifest, Received};
+use crate::payload::Payload;
+use crate::question::{self, CovertList, DeconflictionAnswer, Question};
+use crate::release::same_crossing;
+use crate::{ExchangeError, signer};
+use agreement::{Agreements, Duty, Redeemed, Ruling};
+use ledger::dsse;
+use terms::{Digest, PartnerId, Timestamp};
+
+/// A release that was taken in: verified, addressed to us and allowed by our own copy of the agreement. Only
+/// [`receive`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    header: Header,
+    payload: Payload,
+    ruling: Redeemed,
+    erase_by: Option<Timestamp>,
+}
+
+impl Accepted {
+    /// What stood on the outside, now verified.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+    /// What crossed.
+    pub fn payload(&self) -> &Payload {
+        &self.payload
+    }
+    /// SHA-256 of the payload's canonical bytes.
+    pub fn digest(&self) -> Digest {
+        self.ruling.bytes
+    }
+    /// Our own ruling: agreement, clauses, duties.
+    pub fn ruling(&self) -> &Redeemed {
+        &self.ruling
+    }
+    /// What we are obliged to do.
+    pub fn duties(&self) -> &[Duty] {
+        &self.ruling.duties
+    }
+    /// By when it must be erased: the earlier of the giver's ruling and ours.
+    pub fn erase_by(&self) -> Option<Timestamp> {
+        self.erase_by
+    }
+
+    /// The answers to the payload's questions from our covert list, in the order asked; none where nothing was asked.
+    ///
+    /// # Errors
+    /// CMT-0932 for an item that says it is a question and is none.
+    pub fn answers(&self, covert: &CovertList) -> Result<Vec<DeconflictionAnswer>, ExchangeError> {
+        let mut out = Vec::new();
+        for item in self.payload.items.iter().filter(|i| i.media_type == question::MEDIA_TYPE) {
+            out.extend(covert.answer(&Question::parse(&item.bytes)?));
+        }
+        Ok(out)
+    }
+}
+
+/// Takes an opened bundle in as `us`, at `now`: the node's signature up to the organisation key that stands in the
+/// agreement, the addressee, header and payload as signed, and a fresh ruling by `agreements`, our own copies.
+///
+/// # Errors
+/// CMT-0923 addressed to another, CMT-0924 no such agreement here or another version of it, CMT-0925 a signature that
+/// does not hold, CMT-0922 something differs from what was signed, CMT-0910 a payload that does not read, CMT-0926 our
+/// copy refuses it, with the clauses.
+pub fn receive(
+    received: &Received,
+    us: &PartnerId,
+    agreements: &Agreements,
+    now: Timestamp,
+) -> Result<Accepted, ExchangeError> {
+    let outside = &received.header;
+    if outside.to != *us {
+        let (release, to) = (outside.release.clone(), outside.to.clone());
+        return Err(ExchangeError::Addressee { release, to, us: us.clone() });
+    }
+    let manifest = signed(received, agreements, now)?;
+    let changed = |what| {
+        let (release, from) = (outside.release.clone(), outside.from.clone());
+        Err(ExchangeError::Changed { release, from, what })
+    };
+    if manifest.header != *outside {
+        return changed("the header");
+    }
+    let digest = Digest::of(&received.payload);
+    if manifest.payload != digest || outside.size != received.payload.len() as u64 {
+        return changed("the payload");
+    }
+    let payload = Payload::parse(&received.payload)?;
+    if payload.from != outside.from || payload.to != outside.to || payload.member != outside.member {
+        return changed("giver, getter or member");
+    }
+    let ruling = rule(outside, &payload, digest, agreements, now)?;
+    let ours = ruling.duties.iter().find_map(|d| if let Duty::EraseBy(t) = d { Some(*t) } else { None });
+    let erase_by = [outside.erase_by, ours].into_iter().flatten().min();
+    Ok(Accepted { header: outside.clone(), payload, ruling, erase_by })
+}
+
+/// The manifest, after the signature of a node key that the giver's organisation key delegated.
+fn signed(received: &Received, agreements: &Agreements, now: Timestamp) -> Result<Manifest, ExchangeError> {
+    let header = &received.header;
+    let fails = |why: String| ExchangeError::Signature { what: format!("release `{}`", header.release), why };
+    let read = |bytes: &[u8]| serde_json::from_slice::<Manifest>(bytes).map_err(|e| fails(e.to_string()));
+    let claimed = read(received.envelope.unverified_payload())?;
+    let keys = signer::theirs(&claimed.delegation, header, agreements, now)?;
+    let payload =
+        dsse::verify(&received.envelope, bundle::PAYLOAD_TYPE, &keys).map_err(|e| fails(e.to_string()))?;
+    read(payload)
+}
+
+fn rule(
+    header: &Header,
+    payload: &Payload,
+    digest: Digest,
+    agreements: &Agreements,
+    now: Timestamp,
+) -> Result<Redeemed, ExchangeError> {
+    let release = header.release.clone();
+    let permit = match agreements.rule(&payload.request(digest), now) {
+        Ruling::Permit(permit) => permit,
+        Ruling::Deny(denial) => {
+            let from = header.from.clone();
+            return Err(ExchangeError::Refused { release, from, denial: Box::new(denial) });
+        }
+    };
+    let ruling = permit.redeem(digest, now)?;
+    if ruling.agreement != header.agreement || ruling.version != header.version {
+        let why = format!(
+            "and this home's ruling rests on `{}` in the version {}",
+            ruling.agreement, ruling.version
+        );
+        return Err(ExchangeError::Agreement { release, agreement: header.agreement.clone(), why });
+    }
+    same_crossing(&ruling, payload)?;
+    Ok(ruling)
+}

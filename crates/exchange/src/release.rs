@@ -1,0 +1,121 @@
+//! Release: a payload leaves, under a permit that is used up by it.
+//!
+//! Here: the only function that makes a sealed bundle. Elsewhere: the ruling (`agreement`), pseudonyms (`privacy`),
+//! writing the record to the ledger and moving the file (`comity`).
+//! Bounds: see [`crate::payload`] and [`crate::bundle`].
+
+use crate::bundle::{self, Header, Manifest};
+use crate::payload::Payload;
+use crate::{ExchangeError, signer};
+use agreement::{Permit, Redeemed};
+use ed25519_dalek::SigningKey;
+use evidence::sealed::{self, Recipient};
+use ledger::dsse;
+use serde::Serialize;
+use terms::{Digest, ReleaseId, Timestamp};
+
+/// Our node's key, with the delegation by which our organisation's key names it.
+#[derive(Clone, Copy)]
+pub struct Signer<'k> {
+    /// The node's key.
+    pub key: &'k SigningKey,
+    /// The delegation, a DSSE envelope as JSON in its canonical spelling.
+    pub delegation: &'k [u8],
+}
+
+/// A release that is ready to be handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The sealed bundle.
+    pub bundle: Vec<u8>,
+    /// What stays with the giver.
+    pub record: ReleaseRecord,
+}
+
+/// What the giver keeps of a release: enough to know its receipt, nothing of its content. The payload's digest goes to
+/// the ledger only as a salted commitment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRecord {
+    /// What the bundle says on its outside.
+    pub header: Header,
+    /// SHA-256 of the payload's canonical bytes.
+    pub payload: Digest,
+    /// SHA-256 of the bundle.
+    pub bundle: Digest,
+}
+
+/// Releases a payload: redeems the permit against the very bytes, signs them as our node, and seals them for the
+/// receiver. The permit is used up, also when the release is refused. `id` is new for every release.
+///
+/// # Errors
+/// CMT-0221 and CMT-0222 when the permit is over or was given for other bytes; CMT-0911 when giver, getter, member,
+/// act, purpose or categories differ from the payload's; CMT-0910 for bytes that are no payload; CMT-0912 when the
+/// delegation does not name the signer's key; CMT-0913 when sealing fails.
+pub fn release(
+    permit: Permit,
+    payload: &[u8],
+    id: ReleaseId,
+    signer: Signer<'_>,
+    recipient: &Recipient,
+    now: Timestamp,
+) -> Result<Released, ExchangeError> {
+    let erase_by = permit.erase_by();
+    let digest = Digest::of(payload);
+    let redeemed = permit.redeem(digest, now)?;
+    let read = Payload::parse(payload)?;
+    same_crossing(&redeemed, &read)?;
+    signer::ours(&signer, &read, now)?;
+    let header = header(id, &redeemed, erase_by, payload.len(), now);
+    let manifest =
+        Manifest { header: header.clone(), payload: digest, delegation: signer.delegation.to_vec() };
+    let seal = |why: String| ExchangeError::Seal { to: read.to.clone(), why };
+    let text = serde_json::to_vec(&manifest).map_err(|e| seal(e.to_string()))?;
+    let envelope = dsse::sign(bundle::PAYLOAD_TYPE, &text, signer.key).map_err(|e| seal(e.to_string()))?;
+    let inside = bundle::inside(&envelope, payload)?;
+    let sealed = sealed::seal(recipient, &inside).map_err(|e| seal(e.to_string()))?;
+    let bundle = bundle::join(&header, &sealed)?;
+    let record = ReleaseRecord { header, payload: digest, bundle: Digest::of(&bundle) };
+    Ok(Released { bundle, record })
+}
+
+fn header(
+    id: ReleaseId,
+    ruling: &Redeemed,
+    erase_by: Option<Timestamp>,
+    size: usize,
+    now: Timestamp,
+) -> Header {
+    Header {
+        schema: bundle::SCHEMA.into(),
+        release: id,
+        from: ruling.from.clone(),
+        to: ruling.to.clone(),
+        member: ruling.member.clone(),
+        purpose: ruling.purpose,
+        agreement: ruling.agreement.clone(),
+        version: ruling.version,
+        clauses: ruling.clauses.iter().map(ToString::to_string).collect(),
+        duties: ruling.duties.iter().map(ToString::to_string).collect(),
+        erase_by,
+        released: now,
+        size: size as u64,
+    }
+}
+
+/// The permit speaks of this payload in every word that a ruling looks at.
+pub(crate) fn same_crossing(ruling: &Redeemed, payload: &Payload) -> Result<(), ExchangeError> {
+    let request = payload.request(ruling.bytes);
+    let differs = [
+        ("giver", ruling.from != payload.from),
+        ("getter", ruling.to != payload.to),
+        ("member", ruling.member != payload.member),
+        ("act", ruling.act != payload.act),
+        ("purpose", ruling.purpose != payload.purpose),
+        ("set of categories", ruling.categories != request.counted_categories()),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        Some((what, _)) => Err(ExchangeError::OtherCrossing { agreement: ruling.agreement.clone(), what }),
+        None => Ok(()),
+    }
+}
