@@ -28,8 +28,11 @@ pub(crate) fn cheapest(
     collateral: u64,
 ) -> Option<Improvement> {
     let mut cache: BTreeMap<usize, Option<BTreeSet<String>>> = BTreeMap::new();
-    let lacks: Vec<Lack> =
-        groups.iter().filter_map(|g| lack(situation, reading, taken, g, &mut cache)).collect();
+    let lacks: Vec<Lack> = groups
+        .iter()
+        .filter_map(|g| lack(situation, reading, taken, g, &mut cache))
+        .map(|l| capped(situation, l, collateral))
+        .collect();
     let mut sets: Vec<&BTreeSet<String>> =
         lacks.iter().map(|l| &l.acts).collect::<BTreeSet<_>>().into_iter().collect();
     sets.sort_by_key(|s| s.len());
@@ -43,33 +46,42 @@ pub(crate) fn cheapest(
     })
 }
 
+/// The act of cutting off more innocent tenants: it stands for itself until its number is known.
+const RAISE: &str = "";
+
 fn improvement(
     situation: &Situation,
     lacks: &[Lack],
     acts: &BTreeSet<String>,
     collateral: u64,
 ) -> Improvement {
-    let freed: Vec<&Lack> = lacks.iter().filter(|l| l.acts.is_subset(acts)).collect();
-    let targets: BTreeSet<usize> = freed.iter().flat_map(|l| l.targets.iter().copied()).collect();
-    let all: BTreeSet<usize> =
-        freed.iter().flat_map(|l| l.open.iter().copied()).chain(targets.clone()).collect();
-    let tenants: u64 =
-        all.iter().filter_map(|t| situation.targets.get(*t)).map(|t| u64::from(t.tenants)).sum();
-    let cap = situation.collateral_cap.max(collateral + tenants);
-    let mut acts: Vec<String> = acts.iter().cloned().collect();
-    if cap > situation.collateral_cap {
-        acts.push(format!(
+    let mut acts = acts.clone();
+    loop {
+        let freed: Vec<&Lack> = lacks.iter().filter(|l| l.acts.is_subset(&acts)).collect();
+        let targets: BTreeSet<usize> = freed.iter().flat_map(|l| l.targets.iter().copied()).collect();
+        let all = freed.iter().flat_map(|l| l.open.iter().copied()).chain(targets.iter().copied());
+        let cap = situation.collateral_cap.max(collateral + tenants(situation, &all.collect()));
+        // Groups that fit one by one need not fit together.
+        if cap > situation.collateral_cap && acts.insert(RAISE.to_owned()) {
+            continue;
+        }
+        let raise = format!(
             "a decision to cut off up to {cap} innocent tenants instead of {}",
             situation.collateral_cap
-        ));
+        );
+        let words = acts.into_iter().map(|a| if a == RAISE { raise.clone() } else { a });
+        let keys = targets.iter().filter_map(|t| situation.targets.get(*t)).map(|t| t.asset.key());
+        return Improvement {
+            acts: words.collect(),
+            targets: keys.collect(),
+            bots: freed.iter().map(|l| l.bots).sum(),
+            collateral_cap: cap,
+        };
     }
-    let keys = targets.iter().filter_map(|t| situation.targets.get(*t)).map(|t| t.asset.key());
-    Improvement {
-        acts,
-        targets: keys.collect(),
-        bots: freed.iter().map(|l| l.bots).sum(),
-        collateral_cap: cap,
-    }
+}
+
+fn tenants(situation: &Situation, targets: &BTreeSet<usize>) -> u64 {
+    targets.iter().filter_map(|t| situation.targets.get(*t)).map(|t| u64::from(t.tenants)).sum()
 }
 
 /// What a group lacks; none where no lawful act would help.
@@ -98,6 +110,15 @@ fn lack(
         }
     }
     Some(out)
+}
+
+/// A group whose own targets pass the cap lacks the decision to raise it, too.
+fn capped(situation: &Situation, mut lack: Lack, collateral: u64) -> Lack {
+    let all = lack.targets.union(&lack.open).copied().collect();
+    if collateral + tenants(situation, &all) > situation.collateral_cap {
+        lack.acts.insert(RAISE.to_owned());
+    }
+    lack
 }
 
 /// The acts that open one target: none needed, some, or no act can.

@@ -21,8 +21,8 @@ pub struct Addressee {
     pub member: Option<MemberId>,
     /// A holder, owner or contact that is told and runs no node.
     pub recipient: Option<String>,
-    /// The one hour.
-    pub hour: Timestamp,
+    /// The one hour; none for who is only told, because a holder or owner has no need to know it.
+    pub hour: Option<Timestamp>,
     /// Language of the letter (BCP 47).
     pub language: String,
     /// What it is asked to do, in the plan's order.
@@ -128,7 +128,7 @@ fn addressee(
         partner,
         member,
         recipient,
-        hour: plan.hour,
+        hour: (!actions.is_empty()).then_some(plan.hour),
         language: "en".to_owned(),
         orders,
         notices,
@@ -185,10 +185,9 @@ fn letter(to: &Addressee) -> String {
     if let (Some(partner), Some(_)) = (&to.partner, &to.recipient) {
         out.push_str(&format!("Told by: {partner}\n"));
     }
-    if !to.orders.is_empty() {
+    if let Some(hour) = to.hour {
         out.push_str(&format!(
-            "\nAll actions fall at one hour, not before: {}\n\nWhat you are asked to do:\n",
-            to.hour
+            "\nAll actions fall at one hour, not before: {hour}\n\nWhat you are asked to do:\n"
         ));
         for order in &to.orders {
             out.push_str(&format!(

@@ -133,13 +133,19 @@ fn improvement(desk: &mut Desk<'_>, n: &Numbers, takeable: &BTreeSet<String>) {
         }
     }
     let (mut bots, mut all) = (0, BTreeSet::new());
-    for group in desk.situation.groups.iter().filter(|g| !g.signature.is_empty() && !silent(g, &n.closed)) {
+    for group in desk
+        .situation
+        .groups
+        .iter()
+        .filter(|g| g.bots > 0 && !g.signature.is_empty() && !silent(g, &n.closed))
+    {
         let complete = group
             .signature
             .iter()
             .all(|k| whole(desk, k, n.parts.get(k).map(Vec::as_slice).unwrap_or_default()));
         let further: BTreeSet<&String> = group.signature.iter().flat_map(|k| undone(desk, n, k)).collect();
-        if complete && further.iter().all(|t| new.contains(t) || takeable.contains(*t)) {
+        let fits = n.collateral + tenants(desk, &further) <= claim.collateral_cap;
+        if complete && fits && further.iter().all(|t| new.contains(t) || takeable.contains(*t)) {
             bots += group.bots;
             all.extend(further);
         }
