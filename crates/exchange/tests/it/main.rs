@@ -9,13 +9,16 @@
 
 mod accounts;
 mod authority;
+mod crossing;
 mod lists;
+mod payload;
 mod question;
 mod real;
 mod recognise;
 mod stix_read;
 mod stix_write;
 mod victims;
+mod world;
 
 use terms::{FindingBody, Unsealed};
 
