@@ -15,6 +15,8 @@ pub(crate) const COMPANY_SINKHOLE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 53);
 pub(crate) const OTHER_SINKHOLE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 53);
 /// The operator's own server: names that the operator holds lead to it.
 pub(crate) const DEDICATED: Ipv4Addr = Ipv4Addr::new(198, 18, 7, 10);
+/// The covert server of the police.
+pub(crate) const COVERT: Ipv4Addr = Ipv4Addr::new(198, 18, 9, 9);
 /// Innocent tenants on the shared host.
 pub(crate) const SHARED_TENANTS: u32 = 143;
 
@@ -119,7 +121,7 @@ pub(crate) const FIXED: [Fixed; 7] = [
     },
     Fixed {
         name: "",
-        ip: Ipv4Addr::new(198, 18, 9, 9),
+        ip: COVERT,
         port: 4443,
         place: "RO",
         standing: Standing::Criminal,

@@ -43,7 +43,8 @@ impl Spec {
 /// One action that was really done against a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
-    /// The channel's key (`terms::Channel::key`); an address without a port stands for each of its ports.
+    /// The channel's key (`terms::Channel::key`); an address without a port stands for each of its ports. Or an
+    /// account, in any case.
     pub channel_key: String,
     /// What was done.
     pub instrument: Instrument,

@@ -71,8 +71,8 @@ pub struct Population {
     pub seen: Vec<DayCount>,
     /// Distinct bots that the sinkhole saw in the window before.
     pub seen_total: u64,
-    /// Distinct source addresses at the sinkhole, summed over days (churn makes it larger than the population).
-    pub address_days: u64,
+    /// Distinct addresses that bots called the sinkhole from (churn makes it larger than the population).
+    pub addresses: u64,
     /// Lines of the sinkhole's logs.
     pub sightings: u64,
 }
@@ -208,6 +208,8 @@ pub struct Aftermath {
     pub surviving_channels: Vec<String>,
     /// Generated names that the operator holds in the window after.
     pub surviving_names: Vec<String>,
+    /// Accounts of mules and collectors that were frozen.
+    pub frozen: Vec<String>,
     /// Keys that were acted on and should never have been.
     pub wrongly_taken: Vec<String>,
     /// Distinct bots that the sinkhole or the providers saw in the window after.
