@@ -5,8 +5,9 @@
 //!
 //! The order that keeps a log valid at every instant: all files of an [`Append`] durable first, in their order; then
 //! the checkpoint of its log durable, under its one name; then the old partial files may go. After a crash in between,
-//! [`Log::resume`] from the last durable checkpoint: files beyond it are not covered by any signature, and the next
-//! append writes over them.
+//! [`Log::resume`] from the last durable checkpoint, and remove the [`Log::leftovers`]: files beyond the checkpoint, which no
+//! signature covers. (A narrow partial file left there would later lie within a larger checkpoint and not fit it, if
+//! other leaves came in its place.) No append ever writes a file that a checkpoint before it covered.
 
 use crate::{
     Head, LedgerError, Read,
@@ -58,7 +59,8 @@ impl Log {
     /// CMT-0320 when a signed note cannot carry the origin.
     pub fn empty(origin: &str) -> Result<Self, LedgerError> {
         check_name(origin)?;
-        Ok(Self { origin: origin.to_owned(), size: 0, edge: Vec::new(), bundle: Vec::new() })
+        let edge = vec![Vec::new(); usize::from(MAX_LEVEL) + 1];
+        Ok(Self { origin: origin.to_owned(), size: 0, edge, bundle: Vec::new() })
     }
 
     /// The log at a head taken from an opened checkpoint, from its right-edge files, each checked against the head.
@@ -72,8 +74,8 @@ impl Log {
         let mut log = Self::empty(&head.origin)?;
         log.size = head.size;
         let mut files = Vec::new();
-        for level in 0..=MAX_LEVEL {
-            let hashes = match edge_file(Kind::Level(level), head.size) {
+        for (level, edge) in (0..=MAX_LEVEL).zip(&mut log.edge) {
+            *edge = match edge_file(Kind::Level(level), head.size) {
                 Some(file) => {
                     files.push(file.path());
                     tile::hashes(&proof::need(read, &file.path())?, file.width)
@@ -81,7 +83,6 @@ impl Log {
                 }
                 None => Vec::new(),
             };
-            log.edge.push(hashes);
         }
         if let Some(file) = edge_file(Kind::Entries, head.size) {
             log.bundle = proof::need(read, &file.path())?;
@@ -91,6 +92,22 @@ impl Log {
             return Err(LedgerError::Changed(files));
         }
         Ok(log)
+    }
+
+    /// Of the paths stored below `tile/`, those beyond this log's head: what a killed append left. Remove them before
+    /// appending again.
+    ///
+    /// # Errors
+    /// CMT-0319 for a path that no log writes.
+    pub fn leftovers(&self, stored: &[String]) -> Result<Vec<String>, LedgerError> {
+        let mut out = Vec::new();
+        for path in stored {
+            let file = TileFile::parse(path).ok_or_else(|| LedgerError::Stray(path.clone()))?;
+            if file.covered(self.size) < file.width {
+                out.push(path.clone());
+            }
+        }
+        Ok(out)
     }
 
     fn check_bundle(&self, file: TileFile) -> Result<(), LedgerError> {
@@ -163,13 +180,8 @@ impl Log {
             let file = TileFile { kind: Kind::Entries, index: self.size / WIDTH - 1, width: WIDTH };
             full(file, std::mem::take(&mut self.bundle));
         }
-        for level in 0..=MAX_LEVEL {
+        for (level, edge) in (0..=MAX_LEVEL).zip(&mut self.edge) {
             let Some(hash) = node.take() else { break };
-            let at = usize::from(level);
-            if self.edge.len() <= at {
-                self.edge.push(Vec::new());
-            }
-            let Some(edge) = self.edge.get_mut(at) else { break };
             edge.push(hash);
             if edge.len() as u64 == WIDTH {
                 let index = (self.size >> (8 * (u32::from(level) + 1))) - 1;

@@ -10,7 +10,10 @@ use crate::{
     tile::{self, Kind, MAX_LEAVES, TileFile, WIDTH},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, hash_map::Entry},
+};
 use terms::Digest;
 use tlog_tiles::{Hash, HashReader};
 
@@ -204,17 +207,21 @@ impl<'r, 'f> Tiles<'r, 'f> {
         let file = TileFile { kind: Kind::Level(tile_level), index: first / WIDTH, width: WIDTH }
             .at_size(self.size)
             .ok_or_else(|| LedgerError::Proof("the log is smaller".into()))?;
-        let mut kept = self.kept.borrow_mut();
-        if !kept.contains_key(&file) {
-            let path = file.path();
-            let bytes = need(self.read, &path)?;
-            let hashes = tile::hashes(&bytes, file.width).ok_or_else(|| LedgerError::Changed(vec![path]))?;
-            kept.insert(file, hashes);
-        }
         let from = usize::try_from(first % WIDTH).unwrap_or(usize::MAX);
-        (kept.get(&file))
-            .and_then(|hashes| tile::fold(hashes.get(from..from.checked_add(1 << below)?)?))
+        let mut kept = self.kept.borrow_mut();
+        let hashes = match kept.entry(file) {
+            Entry::Occupied(kept) => kept.into_mut(),
+            Entry::Vacant(empty) => empty.insert(self.load(file)?),
+        };
+        from.checked_add(1 << below)
+            .and_then(|to| tile::fold(hashes.get(from..to)?))
             .ok_or_else(|| LedgerError::Proof("the log is smaller".into()))
+    }
+
+    fn load(&self, file: TileFile) -> Result<Vec<Hash>, LedgerError> {
+        let path = file.path();
+        let bytes = need(self.read, &path)?;
+        tile::hashes(&bytes, file.width).ok_or_else(|| LedgerError::Changed(vec![path]))
     }
 }
 

@@ -40,8 +40,8 @@ pub struct Report {
     pub files: u64,
     /// Bytes that were read and compared.
     pub bytes: u64,
-    /// Stored files beyond the checkpoint, left by a crash or an append in progress: no signature covers them, the next
-    /// append writes over them. Only known when the stored paths were given.
+    /// Stored files beyond the checkpoint, left by a crash or an append in progress: no signature covers them, and
+    /// [`Log::leftovers`] has them removed. Only known when the stored paths were given.
     pub beyond: Vec<String>,
 }
 
@@ -191,7 +191,7 @@ impl Walk<'_, '_> {
 }
 
 /// The first items of the file `now`, as the narrower `file` of the same place holds them.
-fn prefix<'b>(file: TileFile, now: TileFile, full: &'b [u8]) -> Option<&'b [u8]> {
+fn prefix(file: TileFile, now: TileFile, full: &[u8]) -> Option<&[u8]> {
     let length = match file.kind {
         Kind::Level(_) => file.width * tlog_tiles::HASH_SIZE as u64,
         Kind::Entries => {
