@@ -33,6 +33,7 @@ pub struct Plan {
     /// Bots that still have a channel after the hour, over the whole horizon.
     pub expected_surviving: u64,
     /// Most bots that the operator wins back by bringing back as many loosely taken channels as its budget allows.
+    /// Exact up to 2,000 sets of such channels; above, the sum over those that bring back most: an upper bound.
     pub expected_recovery: u64,
     /// Cost of all actions, in cents.
     pub cost_cents: u64,

@@ -208,7 +208,7 @@ pub enum SituationError {
         /// When the plan is made.
         now: Timestamp,
     },
-    /// Two targets with one key.
+    /// Two targets, or two algorithms, with one key.
     #[error("target `{key}` is listed twice")]
     #[diagnostic(
         code("CMT-0823"),
@@ -265,7 +265,8 @@ impl Situation {
             return Err(SituationError::HourPassed { hour: self.hour, now: self.now });
         }
         let mut keys = BTreeSet::new();
-        for key in self.targets.iter().map(|t| t.asset.key()) {
+        let algorithms = self.algorithms.iter().map(|a| a.key.clone());
+        for key in self.targets.iter().map(|t| t.asset.key()).chain(algorithms) {
             if !keys.insert(key.clone()) {
                 return Err(SituationError::Twice { key });
             }

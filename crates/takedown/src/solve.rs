@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 const EXACT_WAYS: usize = 1_200;
 const EXACT_GROUPS: usize = 3_000;
 /// Subsets of loosely taken channels that are compared one by one; above, an upper bound stands for the recovery.
-const SUBSETS: usize = 50_000;
+const SUBSETS: usize = 2_000;
 
 /// A choice for every part, and what is proven about it.
 pub(crate) struct Solved {
@@ -106,7 +106,7 @@ pub(crate) fn recovery(problem: &Problem, takes: &[Take]) -> u64 {
 }
 
 /// The most bots that as many rebuilt channels as the budget allows win back, and which channels these are. Exact up
-/// to 50,000 subsets; above, the sum over the channels that bring back most, at most all silenced bots.
+/// to 2,000 subsets; above, the sum over the channels that bring back most, at most all silenced bots.
 pub(crate) fn worst(problem: &Problem, takes: &[Take]) -> (u64, Vec<usize>) {
     let silent = silenced(problem, takes);
     let loose = loose_channels(problem, takes, &silent);
@@ -165,10 +165,15 @@ fn next_subset(pick: &mut [usize], n: usize) -> bool {
 
 /// Groups by bots for each further innocent tenant, then exchanges, then the rest of the aims.
 pub(crate) fn greedy(problem: &Problem) -> Vec<Take> {
+    if problem.parts.iter().map(|p| p.tenants).sum::<u64>() <= problem.cap {
+        let mut takes = vec![Take::By(0); problem.parts.len()];
+        firm_up(problem, &mut takes);
+        return takes;
+    }
     let mut best = fill(problem, vec![Take::Leave; problem.parts.len()], None);
     let mut value = evaluate(problem, &best).surviving;
     // Leave one silenced group out and fill again; a bounded number of rounds.
-    let rounds = if problem.groups.len() * problem.parts.len() > 200_000 { 20 } else { 400 };
+    let rounds = (2_000_000 / (problem.groups.len() * problem.groups.len() + 1)).min(400);
     for out in (0..problem.groups.len()).take(rounds) {
         let tried = fill(problem, vec![Take::Leave; problem.parts.len()], Some(out));
         let survive = evaluate(problem, &tried).surviving;
@@ -184,7 +189,7 @@ pub(crate) fn greedy(problem: &Problem) -> Vec<Take> {
 fn fill(problem: &Problem, mut takes: Vec<Take>, without: Option<usize>) -> Vec<Take> {
     let mut used: u64 = 0;
     // The one left out comes last: it may still fit.
-    let mut open: BTreeSet<usize> = (0..problem.groups.len()).filter(|g| Some(*g) != without).collect();
+    let mut open: Vec<usize> = (0..problem.groups.len()).filter(|g| Some(*g) != without).collect();
     let mut late = without;
     loop {
         let further = |g: usize| -> u64 {
@@ -192,30 +197,35 @@ fn fill(problem: &Problem, mut takes: Vec<Take>, without: Option<usize>) -> Vec<
             let new = parts.iter().filter(|p| !taken(&takes, **p));
             new.filter_map(|p| problem.parts.get(*p)).map(|p| p.tenants).sum()
         };
-        let fits = open.iter().map(|g| (*g, further(*g))).filter(|(_, t)| used + t <= problem.cap);
+        // What no longer fits never fits again: tenants are only added.
+        let fits: Vec<(usize, u64)> =
+            open.iter().map(|g| (*g, further(*g))).filter(|(_, t)| used + t <= problem.cap).collect();
         let bots = |g: usize| u128::from(problem.groups.get(g).map_or(0, |g| g.bots));
-        let pick = fits.max_by(|a, b| {
-            // Bots for each tenant, compared as fractions; no tenant at all is best.
-            let (l, r) = (bots(a.0) * u128::from(b.1), bots(b.0) * u128::from(a.1));
-            l.cmp(&r).then(b.1.cmp(&a.1)).then(bots(a.0).cmp(&bots(b.0))).then(b.0.cmp(&a.0))
-        });
-        match pick {
-            Some((g, tenants)) => {
-                used += tenants;
-                open.remove(&g);
-                for part in problem.groups.get(g).map(|g| g.parts.clone()).unwrap_or_default() {
-                    if let Some(slot) = takes.get_mut(part) {
-                        *slot = Take::By(0);
-                    }
+        // Groups that cost no further tenant are all taken at once.
+        let mut picks: Vec<(usize, u64)> = fits.iter().copied().filter(|(_, t)| *t == 0).collect();
+        if picks.is_empty() {
+            picks.extend(fits.iter().copied().max_by(|a, b| {
+                // Bots for each tenant, compared as fractions.
+                let (l, r) = (bots(a.0) * u128::from(b.1), bots(b.0) * u128::from(a.1));
+                l.cmp(&r).then(b.1.cmp(&a.1)).then(b.0.cmp(&a.0))
+            }));
+        }
+        if picks.is_empty() {
+            match late.take() {
+                Some(g) => open = vec![g],
+                None => return takes,
+            }
+            continue;
+        }
+        for (g, tenants) in &picks {
+            used += tenants;
+            for part in problem.groups.get(*g).map(|g| g.parts.clone()).unwrap_or_default() {
+                if let Some(slot) = takes.get_mut(part) {
+                    *slot = Take::By(0);
                 }
             }
-            None => match late.take() {
-                Some(g) => {
-                    open.insert(g);
-                }
-                None => return takes,
-            },
         }
+        open = fits.into_iter().map(|(g, _)| g).filter(|g| !picks.iter().any(|p| p.0 == *g)).collect();
     }
 }
 
@@ -253,7 +263,7 @@ fn firm_up(problem: &Problem, takes: &mut [Take]) {
         let ways = problem.parts.get(*p).map(|p| p.ways.clone()).unwrap_or_default();
         std::cmp::Reverse(ways.last().map_or(0, |w| w.0) - ways.first().map_or(0, |w| w.0))
     });
-    for part in by_saving.into_iter().take(500) {
+    for part in by_saving.into_iter().take((4_000_000 / (problem.groups.len() * SUBSETS + 1)).clamp(8, 500)) {
         choose(takes, part, 0);
         if recovery(problem, takes) > least {
             choose(takes, part, 1);

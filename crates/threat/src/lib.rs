@@ -10,6 +10,7 @@ mod case;
 mod graph;
 mod money;
 mod score;
+mod signature;
 mod threat;
 mod timeline;
 
@@ -17,5 +18,6 @@ pub use assess::assess;
 pub use case::{Case, CaseError, CaseEvent, CaseState, Entry};
 pub use graph::{Edge, Graph, Node, NodeKind, Placement};
 pub use money::{AccountView, MoneyRole, money};
+pub use signature::{Signature, signatures};
 pub use threat::{ChannelView, Horizon, Reason, Threat};
 pub use timeline::{Moment, timeline};

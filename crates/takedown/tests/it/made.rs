@@ -161,7 +161,7 @@ pub fn random(seed: u64, channels: u64) -> (Situation, Vec<Truth>) {
     }
     let mut truths = Vec::new();
     for (n, mut t) in targets.into_iter().enumerate() {
-        let here = format!("{}{}", char::from(b'A' + (n / 26) as u8), char::from(b'A' + (n % 26) as u8));
+        let here = format!("{}{}", char::from(b'A' + (n / 26 % 26) as u8), char::from(b'A' + (n % 26) as u8));
         t.place = place(&here);
         let truth = furnish(&mut dice, &mut s, &mut t, &here);
         s.targets.push(t);
