@@ -6,8 +6,10 @@
 //!
 //! The rules, in the words of the reasons: (1) an account its institution declares `mule` or `collector` is stated
 //! with the larger of what came in and what went out. (2) An account nobody declared, into which two or more declared
-//! mules pay, is stated as a `collector`, less sure. (3) An account whose credential was seen is stated as `exposed`
-//! with what went out. Accounts of clients who only pay are not stated: they are the robbed.
+//! mules pay, is stated as a `collector`, less sure. No other account is stated: those who only pay are the robbed.
+//! Credentials are counted in the findings and named in none: whose account was opened is a victim.
+//! Declarations and movements often lie in different exhibits. Read those together (their lines one after the other,
+//! or one [`Book`]), or the sums are those of one exhibit alone.
 
 use crate::assets::each;
 use crate::findings::{Reporter, Sink, Summary, TABLE_FULL};
@@ -16,10 +18,14 @@ use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io::Read,
 };
-use terms::{Confidence, FindingBody, Timestamp};
+use terms::{Confidence, ExhibitKind, FindingBody, Timestamp};
 
+const EXAMINER: &str = "exchange.accounts";
 /// Most accounts that are kept.
 pub const MAX_ACCOUNTS: usize = 1_000_000;
+/// Institutions whose credentials are counted apart.
+const MAX_INSTITUTIONS: usize = 10_000;
+const NAMES: &str = "an account or institution needs 1 to 128 characters";
 /// Payers into one account that are told apart.
 const MAX_PAYERS: usize = 1_000;
 
@@ -47,7 +53,6 @@ struct Known {
     institution: String,
     /// As declared.
     role: Option<String>,
-    credential: Option<Timestamp>,
     incoming: i64,
     incoming_movements: u64,
     outgoing: i64,
@@ -59,6 +64,21 @@ struct Known {
 #[derive(Default)]
 pub struct Book {
     accounts: BTreeMap<String, Known>,
+    declared: u64,
+    movements: u64,
+    /// By institution.
+    credentials: BTreeMap<String, u64>,
+}
+
+/// What opens an account was seen in the wrong hands. It speaks of a victim.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Credential {
+    /// The institution.
+    pub institution: String,
+    /// The account, as the institution names it.
+    pub account: String,
+    /// When it was seen.
+    pub seen: Timestamp,
 }
 
 /// Reads one exhibit of accounts and states what the rules find in it alone. Lines that do not read become
@@ -66,14 +86,38 @@ pub struct Book {
 pub fn read(source: &mut dyn Read, sink: Sink<'_>) -> Summary {
     let mut book = Book::default();
     let summary = book.add(source, &mut *sink);
+    book.counts(&mut *sink);
     book.findings(sink);
     summary
+}
+
+/// The credentials of an exhibit, at most 1,000,000, each once: for telling their institution. They are victims' data
+/// of the category `account-credential`.
+pub fn credentials(source: &mut dyn Read) -> BTreeSet<Credential> {
+    let mut out = BTreeSet::new();
+    let ignore = &mut |_| {};
+    let mut report = Reporter::new(EXAMINER, ignore);
+    each(source, &mut report, &mut |_, record: Record, _| {
+        if let Record::Credential { account, institution, seen } = record
+            && out.len() < MAX_ACCOUNTS
+            && fits(&account)
+            && fits(&institution)
+        {
+            out.insert(Credential { institution, account, seen });
+        }
+        Ok(())
+    });
+    out
+}
+
+fn fits(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 impl Book {
     /// Adds the lines of one exhibit; only what cannot be read goes to `sink`. Give each exhibit once.
     pub fn add(&mut self, source: &mut dyn Read, sink: Sink<'_>) -> Summary {
-        let mut report = Reporter::new("exchange.accounts", sink);
+        let mut report = Reporter::new(EXAMINER, sink);
         each(source, &mut report, &mut |number, record: Record, report| {
             if self.record(record)? {
                 report.count();
@@ -93,10 +137,17 @@ impl Book {
                 let Some(known) = self.known(&account, &institution)? else { return Ok(false) };
                 known.institution = institution;
                 known.role = Some(role);
+                self.declared += 1;
             }
-            Record::Credential { account, institution, seen } => {
-                let Some(known) = self.known(&account, &institution)? else { return Ok(false) };
-                known.credential = Some(known.credential.map_or(seen, |earlier| earlier.min(seen)));
+            Record::Credential { account, institution, .. } => {
+                if !fits(&account) || !fits(&institution) {
+                    return Err(NAMES.into());
+                }
+                if self.credentials.len() >= MAX_INSTITUTIONS && !self.credentials.contains_key(&institution)
+                {
+                    return Ok(false);
+                }
+                *self.credentials.entry(institution).or_default() += 1;
             }
             Record::Transaction { from, to, institution, cents, .. } => {
                 if cents <= 0 {
@@ -121,13 +172,13 @@ impl Book {
         if payee.payers.len() < MAX_PAYERS {
             payee.payers.insert(from);
         }
+        self.movements += 1;
         Ok(true)
     }
 
     fn known(&mut self, account: &str, institution: &str) -> Result<Option<&mut Known>, String> {
-        let fits = |s: &str| (1..=128).contains(&s.len()) && !s.chars().any(char::is_control);
         if !fits(account) || !fits(institution) {
-            return Err("an account or institution needs 1 to 128 characters".into());
+            return Err(NAMES.into());
         }
         let full = self.accounts.len() >= MAX_ACCOUNTS;
         Ok(match self.accounts.entry(account.to_owned()) {
@@ -139,9 +190,26 @@ impl Book {
         })
     }
 
+    /// States how many lines of each kind there are.
+    fn counts(&self, sink: Sink<'_>) {
+        let mut features = vec![
+            ("accounts".to_owned(), self.declared.to_string()),
+            ("movements".to_owned(), self.movements.to_string()),
+            ("credentials".to_owned(), self.credentials.values().sum::<u64>().to_string()),
+        ];
+        let by_institution =
+            self.credentials.iter().map(|(i, n)| (format!("credentials at {i}"), n.to_string()));
+        features.extend(by_institution);
+        Reporter::new(EXAMINER, sink).state(
+            Confidence::new(100),
+            "How many accounts are declared, movements listed and credentials named.".into(),
+            FindingBody::Format { kind: ExhibitKind::Accounts, features },
+        );
+    }
+
     /// States what the rules find, by account.
     pub fn findings(&self, sink: Sink<'_>) {
-        let mut report = Reporter::new("exchange.accounts", sink);
+        let mut report = Reporter::new(EXAMINER, sink);
         for (account, known) in &self.accounts {
             if let Some((role, confidence, why, cents)) = self.rule(known) {
                 report.state(
@@ -172,9 +240,7 @@ impl Book {
             let why = format!("{mules} declared mules pay into it, and nobody declares what it is.");
             return Some(("collector", 60, why, passed));
         }
-        let seen = known.credential?;
-        let why = format!("What opens it was seen in the wrong hands at {seen}; what went out is stated.");
-        Some(("exposed", 80, why, known.outgoing))
+        None
     }
 
     fn declared(&self, account: &str, role: &str) -> bool {

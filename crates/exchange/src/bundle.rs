@@ -17,8 +17,10 @@ use terms::{AgreementId, Digest, MemberId, PartnerId, Purpose, ReleaseId, Timest
 
 /// Payload type of the manifest's envelope.
 pub const PAYLOAD_TYPE: &str = "application/vnd.comity.release+json";
-/// Schema of header and manifest.
+/// Schema of the header.
 pub const SCHEMA: &str = "comity.release/1";
+/// Schema of the manifest.
+pub(crate) const MANIFEST_SCHEMA: &str = "comity.manifest/1";
 /// Largest bundle in bytes.
 pub const MAX_BUNDLE: usize = MAX_PAYLOAD + (4 << 20);
 const MAX_HEADER: usize = 64 << 10;
@@ -60,6 +62,8 @@ pub struct Header {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
+    /// Always `comity.manifest/1`.
+    pub schema: String,
     pub header: Header,
     /// SHA-256 of the payload's canonical bytes.
     pub payload: Digest,

@@ -61,7 +61,7 @@ impl<'a> Reporter<'a> {
         if self.summary.unreadable <= MAX_LISTED {
             self.state(
                 Confidence::new(100),
-                format!("{at} was left out: {why}."),
+                format!("Left out, {at}: {why}."),
                 FindingBody::Unreadable { code: code.into(), at, records: 1 },
             );
         }

@@ -84,6 +84,9 @@ pub fn receive(
         let (release, from) = (outside.release.clone(), outside.from.clone());
         Err(ExchangeError::Changed { release, from, what })
     };
+    if manifest.schema != bundle::MANIFEST_SCHEMA {
+        return changed("the manifest's schema");
+    }
     if manifest.header != *outside {
         return changed("the header");
     }

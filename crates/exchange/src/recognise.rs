@@ -1,7 +1,7 @@
 //! Telling what an exhibit is from its first bytes, never from its name.
 //!
 //! Here: the formats this crate reads, and plain text. Elsewhere: samples (`malware`), captures and logs (`botnet`),
-//! which are asked first, because a log is text too. Bounds: the head that is given; nothing else is read.
+//! which are asked first, because a log is text too. Bounds: the first 1 MiB.
 
 use crate::list::{self, EntryKind};
 use crate::scan;
@@ -9,12 +9,15 @@ use terms::ExhibitKind;
 
 /// First line of a sealed bundle.
 pub const BUNDLE_MAGIC: &[u8] = b"comity-bundle/1\n";
+/// How much of an exhibit is looked at.
+const MAX_HEAD: usize = 1 << 20;
 /// Payload type of a receipt's envelope.
 pub(crate) const RECEIPT_TYPE: &str = "application/vnd.comity.receipt+json";
 
 /// What the exhibit that begins with `head` is. Give 64 KiB or the whole exhibit, decompressed. `None` for what is
 /// neither one of this crate's formats nor UTF-8 text, and for JSON of a `comity.` schema that others read.
 pub fn recognise(head: &[u8]) -> Option<ExhibitKind> {
+    let head = head.get(..MAX_HEAD).unwrap_or(head);
     if head.is_empty() {
         return None;
     }

@@ -11,8 +11,11 @@ use agreement::{Permit, Redeemed};
 use ed25519_dalek::SigningKey;
 use evidence::sealed::{self, Recipient};
 use ledger::dsse;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use terms::{Digest, ReleaseId, Timestamp};
+
+/// Schema of a record.
+const RECORD_SCHEMA: &str = "comity.release-record/1";
 
 /// Our node's key, with the delegation by which our organisation's key names it.
 #[derive(Clone, Copy)]
@@ -34,9 +37,11 @@ pub struct Released {
 
 /// What the giver keeps of a release: enough to know its receipt, nothing of its content. The payload's digest goes to
 /// the ledger only as a salted commitment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRecord {
+    /// Always `comity.release-record/1`.
+    pub schema: String,
     /// What the bundle says on its outside.
     pub header: Header,
     /// SHA-256 of the payload's canonical bytes.
@@ -67,15 +72,20 @@ pub fn release(
     same_crossing(&redeemed, &read)?;
     signer::ours(&signer, &read, now)?;
     let header = header(id, &redeemed, erase_by, payload.len(), now);
-    let manifest =
-        Manifest { header: header.clone(), payload: digest, delegation: signer.delegation.to_vec() };
+    let manifest = Manifest {
+        schema: bundle::MANIFEST_SCHEMA.into(),
+        header: header.clone(),
+        payload: digest,
+        delegation: signer.delegation.to_vec(),
+    };
     let seal = |why: String| ExchangeError::Seal { to: read.to.clone(), why };
     let text = serde_json::to_vec(&manifest).map_err(|e| seal(e.to_string()))?;
     let envelope = dsse::sign(bundle::PAYLOAD_TYPE, &text, signer.key).map_err(|e| seal(e.to_string()))?;
     let inside = bundle::inside(&envelope, payload)?;
     let sealed = sealed::seal(recipient, &inside).map_err(|e| seal(e.to_string()))?;
     let bundle = bundle::join(&header, &sealed)?;
-    let record = ReleaseRecord { header, payload: digest, bundle: Digest::of(&bundle) };
+    let record =
+        ReleaseRecord { schema: RECORD_SCHEMA.into(), header, payload: digest, bundle: Digest::of(&bundle) };
     Ok(Released { bundle, record })
 }
 

@@ -10,9 +10,7 @@ use super::id;
 use crate::ExchangeError;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, net::IpAddr};
-use terms::{
-    Channel, Confidence, Finding, FindingBody, MICROS_PER_DAY, MICROS_PER_SECOND, PartnerId, Timestamp, Tlp,
-};
+use terms::{Channel, Finding, FindingBody, MICROS_PER_DAY, MICROS_PER_SECOND, PartnerId, Timestamp, Tlp};
 
 const TLP_EXTENSION: &str = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
 
@@ -234,7 +232,7 @@ impl<'p> Bundle<'p> {
         let id = self.own("indicator", pattern);
         let what = json!({
             "name": name, "description": finding.reason, "indicator_types": [kind], "pattern": pattern,
-            "pattern_type": "stix", "valid_from": self.at, "confidence": confidence(finding.confidence),
+            "pattern_type": "stix", "valid_from": self.at, "confidence": finding.confidence,
             "external_references": reference(finding),
         });
         self.add(5, "indicator", id, what)
@@ -248,10 +246,6 @@ impl<'p> Bundle<'p> {
         });
         self.add(7, "relationship", id, what);
     }
-}
-
-fn confidence(confidence: Confidence) -> u8 {
-    confidence.percent()
 }
 
 /// The finding an object rests on, by its id.

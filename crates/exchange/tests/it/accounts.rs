@@ -56,8 +56,6 @@ fn the_rules() {
         credential("C9"),
     ];
     let expected = [
-        ("C2", "exposed", 510, 80),
-        ("C9", "exposed", 0, 80),
         ("K1", "collector", 800, 90),
         ("M1", "mule", 900, 90),
         ("M2", "mule", 500, 90),
@@ -67,6 +65,22 @@ fn the_rules() {
     let found = stated(&lines);
     let found: Vec<_> = found.iter().map(|(a, r, c, p)| (a.as_str(), r.as_str(), *c, *p)).collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn credentials_are_counted_and_named_in_no_finding() {
+    let text = [credential("C2"), credential("C9"), credential("C9"), credential("")].join("\n");
+    let findings = collect(|sink| {
+        accounts::read(&mut text.as_bytes(), sink);
+    });
+    assert!(!serde_json::to_string(&findings).unwrap().contains("C9"));
+    let counts = findings.iter().find_map(|f| match &f.body {
+        FindingBody::Format { features, .. } => Some(features.clone()),
+        _ => None,
+    });
+    assert!(counts.unwrap().contains(&("credentials at tidewater-savings".into(), "3".into())));
+    let named: Vec<_> = accounts::credentials(&mut text.as_bytes()).into_iter().map(|c| c.account).collect();
+    assert_eq!(named, ["C2", "C9"]);
 }
 
 #[test]

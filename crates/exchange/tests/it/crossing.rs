@@ -184,7 +184,7 @@ fn forged(world: &World, payload: &[u8], change: impl FnOnce(&mut serde_json::Va
     let mut header = serde_json::to_value(&honest.record.header).unwrap();
     header["size"] = payload.len().into();
     let mut manifest = serde_json::json!({
-        "header": header, "payload": Digest::of(payload),
+        "schema": "comity.manifest/1", "header": header, "payload": Digest::of(payload),
         "delegation": base64_of(&world.delegation),
     });
     change(&mut manifest);
@@ -236,6 +236,7 @@ fn a_giver_whose_words_do_not_agree_is_refused() {
         (forged(&world, &honest, |m| m["header"]["release"] = "release-2".into()), "CMT-0922"),
         (forged(&world, &honest, |m| m["header"]["size"] = 1.into()), "CMT-0922"),
         (forged(&world, &honest, |m| m["payload"] = Digest::of(b"other").to_string().into()), "CMT-0922"),
+        (forged(&world, &honest, |m| m["schema"] = "comity.manifest/2".into()), "CMT-0922"),
         (forged(&world, &honest, |m| m["delegation"] = "".into()), "CMT-0925"),
         (
             forged(&world, &honest, |m| m["delegation"] = base64_of(&world.police_delegation).into()),

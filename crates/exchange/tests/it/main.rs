@@ -10,6 +10,7 @@
 mod accounts;
 mod authority;
 mod crossing;
+mod golden;
 mod lists;
 mod payload;
 mod question;
