@@ -18,9 +18,9 @@ fn variant(sample: &str, of: &str, channels: &[Channel], dga: Option<terms::DgaS
 fn a_variant_knows_what_any_of_its_samples_names() {
     let one = Channel::domain("relay-one.com.example");
     let all = [
-        variant("a1", "a", &[one.clone()], Some(spec())),
+        variant("a1", "a", std::slice::from_ref(&one), Some(spec())),
         variant("a2", "a", &[address("198.18.7.10")], None),
-        variant("b1", "b", &[one.clone()], None),
+        variant("b1", "b", std::slice::from_ref(&one), None),
         beacon(one, 0.5),
     ];
     let rows: Vec<_> =
