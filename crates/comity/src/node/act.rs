@@ -1,0 +1,1 @@
+//! Packages, one for each addressee.

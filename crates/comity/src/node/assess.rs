@@ -1,0 +1,1 @@
+//! Threats of a home: judged, kept, ranked.

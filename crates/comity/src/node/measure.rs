@@ -1,0 +1,1 @@
+//! Population before, outcome after.

@@ -1,0 +1,1 @@
+//! Plans: the situation of a home and what comes out of it.
