@@ -130,11 +130,13 @@ fn a_delegation_by_a_stranger_is_refused_by_the_receiver() {
     let mut world = World::new();
     let (from, until) = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
     let node = world.company_node.verifying_key();
-    // The node names itself; and the police's organisation key, a party's, names a node for the company.
-    let own = Delegation::sign(&partner("company"), &node, from, until, &world.company_node).unwrap();
-    world.delegation = own.to_json();
-    let error = take(&world, &world.release(&payload()).bundle, &world.agreements, NOW).unwrap_err();
-    assert_eq!((code(&error).as_str(), error.refusal()), ("CMT-0925", Refusal::Verification));
+    // The node names itself; the other party's organisation key names it.
+    for stranger in [&world.company_node.clone(), &world.police_organisation.clone()] {
+        let own = Delegation::sign(&partner("company"), &node, from, until, stranger).unwrap();
+        world.delegation = own.to_json();
+        let error = take(&world, &world.release(&payload()).bundle, &world.agreements, NOW).unwrap_err();
+        assert_eq!((code(&error).as_str(), error.refusal()), ("CMT-0925", Refusal::Verification));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod accounts;
 mod authority;
 mod crossing;
 mod golden;
+mod hostile;
 mod lists;
 mod payload;
 mod question;
