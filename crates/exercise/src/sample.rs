@@ -75,7 +75,7 @@ impl Variant {
         Configuration {
             family: crate::channels::FAMILY.into(),
             campaign: crate::channels::CAMPAIGN.into(),
-            variant: self.letter.to_string(),
+            variant: name,
             domains: group.domains().map(|d| d.name.to_owned()).collect(),
             addresses: group.addresses().map(|a| a.key()).collect(),
             dga: group.dga.then(|| dga_spec(seed)),

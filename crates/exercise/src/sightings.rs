@@ -31,6 +31,8 @@ struct Hit {
     t: Timestamp,
     id: u64,
     bot: u32,
+    /// Index into [`GROUPS`]: the bots' protocol carries the build.
+    group: usize,
     source: u32,
     port: u16,
     /// Index into [`FIXED`], or after it into the names of the day.
@@ -145,6 +147,7 @@ impl Window<'_> {
                     t,
                     id: 0,
                     bot: u32::MAX,
+                    group: 0,
                     source,
                     port,
                     channel: 0,
@@ -172,7 +175,7 @@ impl Window<'_> {
             };
             if tries {
                 let (id, source) = (if known { bot.id } else { 0 }, self.roster.address(bot, t));
-                each(Hit { t, id, bot: bot.index, source, port, channel, sensor });
+                each(Hit { t, id, bot: bot.index, group: bot.group, source, port, channel, sensor });
             }
         };
         for (i, fixed) in group.channels() {
@@ -218,7 +221,8 @@ fn write_hits(
         if hit.bot == u32::MAX {
             lines.text(",\"botnet\":null}\n");
         } else {
-            lines.text(r#","botnet":""#).text(BOTNET).text("\"}\n");
+            let variant = at(&GROUPS, hit.group).name;
+            lines.text(r#","botnet":""#).text(BOTNET).text("/").text(variant).text("\"}\n");
         }
         count += 1;
         if lines.0.len() > 1 << 16 {

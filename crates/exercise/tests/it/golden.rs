@@ -19,13 +19,13 @@ fn digest(dir: &Path) -> String {
 const GOLDEN: [(Spec, &str, &str); 2] = [
     (
         SMALL,
-        "9e28f06db9d35640108476c4028b6a718bc985002a704211bd26ef153ccf1bf7",
-        "c9be1d25a5c783c3ad8d7f56087b3cb529d358ecdf9dd5277c478b4c785c27ac",
+        "d6a55382dbd7de3b92832c45ed2085aa58b4f051b58bd17f2de81aa82f22f60e",
+        "01c4ed8d8a8d028b7f5c3c0572c87dca07160a9d3d25cbb7ed45711eb0085ed5",
     ),
     (
         Spec { seed: 8, bots: 60, days: 3, hosts: 8 },
-        "3730772538ee1c5a60df57d759a256d4a66e1458378e59fcfef8e6c9bb816738",
-        "bb4a210193d0756730610a061efb2ae6be9987b23e20652ae95e67bd787a97d4",
+        "2720fe76d3c094bf0fc8201865d53d2f2fa775b6f58d939d31c8d23e2656caf8",
+        "82e05b83ba7d9965c706200db4253a994f59f948b6133d7d65163e1c6ec3e959",
     ),
 ];
 
