@@ -45,7 +45,7 @@ pub struct PackageReport {
 /// # Errors
 /// CMT-0422 to CMT-0425, naming the file; CMT-0408 unreadable.
 pub fn verify_package(dir: &Path, keys: &[(String, VerifyingKey)]) -> Result<PackageReport, EvidenceError> {
-    let there = files(dir)?;
+    let Listing { files: there, empty } = files(dir)?;
     let read = |name: &str, max| {
         if there.contains(name) { read_bounded(&dir.join(name), max) } else { Err(missing(name)) }
     };
@@ -55,19 +55,14 @@ pub fn verify_package(dir: &Path, keys: &[(String, VerifyingKey)]) -> Result<Pac
         return Err(changed(TAG_MANIFEST, "its digest is not the signed one"));
     }
     let mut tags = manifest(TAG_MANIFEST, &tag_manifest, |p| !p.starts_with("data/"))?;
-    let payload_manifest = read(MANIFEST, MAX_MANIFEST)?;
-    let payload = manifest(MANIFEST, &payload_manifest, |p| p.starts_with("data/"))?;
-    nothing_beside(&there, &tags, &payload)?;
-    for name in [BAGIT, INFO, MANIFEST] {
-        if !tags.contains_key(name) {
-            return Err(changed(TAG_MANIFEST, &format!("it does not list {name}")));
-        }
+    if let Some(name) = [BAGIT, INFO, MANIFEST].iter().find(|name| !tags.contains_key(**name)) {
+        return Err(changed(TAG_MANIFEST, &format!("it does not list {name}")));
     }
-    let mut bytes = 0u64;
-    for (path, expected) in tags.iter().chain(&payload) {
-        let size = hash_file(dir, path, expected)?;
-        bytes += if path.starts_with("data/") { size } else { 0 };
-    }
+    // Tag files first: the payload manifest is believed only once its own bytes are right.
+    check_files(dir, &there, &tags)?;
+    let payload = manifest(MANIFEST, &read(MANIFEST, MAX_MANIFEST)?, |p| p.starts_with("data/"))?;
+    nothing_beside(&there, &empty, &tags, &payload)?;
+    let bytes = check_files(dir, &there, &payload)?;
     if read(BAGIT, MAX_TAG)? != BAGIT_TEXT.as_bytes() {
         return Err(changed(BAGIT, "it is not BagIt 1.0 in UTF-8"));
     }
@@ -137,6 +132,7 @@ fn manifest(
 
 fn nothing_beside(
     there: &BTreeSet<String>,
+    empty: &[String],
     tags: &BTreeMap<String, Digest>,
     payload: &BTreeMap<String, Digest>,
 ) -> Result<(), EvidenceError> {
@@ -145,16 +141,25 @@ fn nothing_beside(
     if let Some(stray) = there.iter().find(|p| !listed(p)) {
         return Err(EvidenceError::PackageStray(stray.clone()));
     }
-    match tags.keys().chain(payload.keys()).find(|p| !there.contains(*p)) {
-        Some(gone) => Err(missing(gone)),
+    if let Some(gone) = payload.keys().find(|p| !there.contains(*p)) {
+        return Err(missing(gone));
+    }
+    // An empty payload is a package; any other empty folder was added.
+    match empty.iter().find(|folder| *folder != "data") {
+        Some(folder) => Err(EvidenceError::PackageStray(folder.clone())),
         None => Ok(()),
     }
 }
 
-/// Every file of the folder by its path with `/`. Links, devices, empty folders and names that no package has are
+struct Listing {
+    files: BTreeSet<String>,
+    empty: Vec<String>,
+}
+
+/// Every file and empty folder of the folder by its path with `/`. Links, devices and names that no package has are
 /// refused: nothing in a package may lead elsewhere.
-fn files(dir: &Path) -> Result<BTreeSet<String>, EvidenceError> {
-    let mut out = BTreeSet::new();
+fn files(dir: &Path) -> Result<Listing, EvidenceError> {
+    let (mut out, mut hollow) = (BTreeSet::new(), Vec::new());
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let path = dir.join(&folder);
@@ -166,7 +171,7 @@ fn files(dir: &Path) -> Result<BTreeSet<String>, EvidenceError> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
             let kind = entry.file_type().map_err(told)?;
-            if !good_path(&name) || out.len() > MAX_FILES {
+            if !good_path(&name) || out.len() + hollow.len() + folders.len() > MAX_FILES {
                 return Err(EvidenceError::PackageStray(name));
             }
             if kind.is_dir() {
@@ -177,12 +182,27 @@ fn files(dir: &Path) -> Result<BTreeSet<String>, EvidenceError> {
                 return Err(EvidenceError::PackageStray(name));
             }
         }
-        // An empty payload is a package; any other empty folder was added.
-        if empty && !folder.is_empty() && folder != "data" {
-            return Err(EvidenceError::PackageStray(folder));
+        if empty && !folder.is_empty() {
+            hollow.push(folder);
         }
     }
-    Ok(out)
+    Ok(Listing { files: out, empty: hollow })
+}
+
+/// Hashes listed files; their bytes in sum.
+fn check_files(
+    dir: &Path,
+    there: &BTreeSet<String>,
+    listed: &BTreeMap<String, Digest>,
+) -> Result<u64, EvidenceError> {
+    let mut bytes = 0u64;
+    for (path, expected) in listed {
+        if !there.contains(path) {
+            return Err(missing(path));
+        }
+        bytes += hash_file(dir, path, expected)?;
+    }
+    Ok(bytes)
 }
 
 fn hash_file(dir: &Path, name: &str, expected: &Digest) -> Result<u64, EvidenceError> {
