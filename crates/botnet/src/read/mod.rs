@@ -90,7 +90,8 @@ fn zeek(kind: ExhibitKind, reader: &mut dyn BufRead, out: &mut Out) -> Result<()
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     match head.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{') => zeek_json::read(kind, reader, out),
-        _ => zeek_tsv::read(kind, reader, out),
+        // The log's own header says which log it is.
+        _ => zeek_tsv::read(reader, out),
     }
 }
 

@@ -118,7 +118,7 @@ impl Header {
     /// Which log the header announces, by its columns and then by its path.
     pub(crate) fn kind(&self) -> Option<ExhibitKind> {
         let ends = [TS, ORIG_H, RESP_H].iter().all(|&c| self.has(c));
-        if ends && self.has(PROTO) && (self.has(STATE) || self.path == b"conn") {
+        if ends && self.has(PROTO) && (self.has(STATE) || (self.path == b"conn" && !self.has(QUERY))) {
             Some(ExhibitKind::ZeekConn)
         } else if ends && self.has(QUERY) && (self.has(QTYPE) || self.has(QTYPE_NAME) || self.path == b"dns")
         {
@@ -146,10 +146,9 @@ fn byte(text: &[u8]) -> Option<u8> {
     }
 }
 
-pub(super) fn read(kind: ExhibitKind, reader: &mut dyn BufRead, out: &mut Out) -> Result<(), ReadError> {
+pub(super) fn read(reader: &mut dyn BufRead, out: &mut Out) -> Result<(), ReadError> {
     let mut header = Header::default();
     let mut current: Option<ExhibitKind> = None;
-    let _ = kind;
     lines::for_each(reader, out, &mut |out, number, line| {
         if line.starts_with(b"#") {
             header.take(line);

@@ -14,9 +14,12 @@
 //! - **uniform**: calls carry alike, small amounts: a check-in, not a page.
 //! - **rare**: few of the home's hosts call the endpoint. A popular service is asked by many.
 //!
-//! The weighted mean of the signs is multiplied by how many calls it rests on, and halved where a sensor recognised
-//! the service: updates, chats and push services call regularly too, and the recognised service explains the calls. It is only
-//! halved, because bots speak TLS and HTTP too. Services whose work is to be asked regularly by everybody (DNS, NTP,
+//! The weighted mean of the signs is multiplied by how many calls it rests on; by one half to one as a machine's hand
+//! shows (a timer, or calling without end where nobody answers: the greater of regular and unanswered), because an
+//! unknown service alone is no sign of command; and by one half to one as the service is unknown: updates, chats
+//! and push services call regularly too, and the recognised service explains the calls. It is only halved, because
+//! bots speak TLS and HTTP too. A service counts as recognised for the address and port on either transport: what
+//! speaks HTTP over TLS speaks HTTP/3 over UDP, which older sensors do not know. Services whose work is to be asked regularly by everybody (DNS, NTP,
 //! DHCP and their kin) are no candidates.
 //!
 //! The middle of a connection (`OTH`: no opening was seen) is not a call: a sensor cuts a long connection that is kept
@@ -99,7 +102,8 @@ impl Signs {
             + PERSISTENT * self.persistent
             + UNIFORM * self.uniform
             + RARE * self.rare;
-        self.evidence * mean * (0.5 + 0.5 * self.unknown_service)
+        let hand = self.regular.max(self.unanswered);
+        self.evidence * mean * (0.5 + 0.5 * hand) * (0.5 + 0.5 * self.unknown_service)
     }
 }
 
@@ -146,6 +150,10 @@ fn statement(options: &C2Options) -> String {
         hosts AS (
             SELECT source, count(DISTINCT ts / {SPAN}) AS spans FROM flows WHERE source_personal AND {window}
             GROUP BY source),
+        spoken AS (
+            SELECT remote, remote_port, count(service) * 1000 / count(*) AS permille FROM flows
+            WHERE NOT remote_personal AND transport IN ('tcp', 'udp') AND {window}
+            GROUP BY remote, remote_port),
         ends AS (
             SELECT remote, remote_port, transport, count(DISTINCT source) AS callers,
                    count(*) FILTER (WHERE service IN ({ROUTINE})) AS routine, count(*) AS calls
@@ -154,11 +162,12 @@ fn statement(options: &C2Options) -> String {
             SELECT source, remote, remote_port, transport FROM outward
             GROUP BY source, remote, remote_port, transport HAVING count(DISTINCT ts) >= {min})
         SELECT o.remote, o.remote_port, o.transport, o.source, o.ts, o.service, o.state, o.sent, o.exhibit,
-               e.callers, h.spans, (SELECT count(*) FROM hosts) AS all_hosts
+               e.callers, h.spans, (SELECT count(*) FROM hosts) AS all_hosts, s.permille
         FROM outward o
         JOIN pairs p ON o.source = p.source AND o.remote = p.remote AND o.remote_port = p.remote_port
              AND o.transport = p.transport
         JOIN ends e ON o.remote = e.remote AND o.remote_port = e.remote_port AND o.transport = e.transport
+        JOIN spoken s ON o.remote = s.remote AND o.remote_port = s.remote_port
         JOIN hosts h ON o.source = h.source
         WHERE e.routine * 2 < e.calls
         ORDER BY o.remote, o.remote_port, o.transport, o.source, o.ts, o.exhibit"
@@ -203,6 +212,7 @@ struct Endpoint {
     key: EndKey,
     callers: i64,
     all_hosts: i64,
+    spoken: f64,
     scored: Vec<f32>,
     best: Option<Caller>,
     calls: u64,
@@ -232,6 +242,7 @@ impl Judge {
                     EndKey { remote: remote.to_owned(), port, transport: transport.to_owned() };
                 self.endpoint.callers = c.int(9, i)?;
                 self.endpoint.all_hosts = c.int(11, i)?;
+                self.endpoint.spoken = c.int(12, i)? as f64 / 1000.0;
             }
             let source = c.text(3, i)?;
             if self.calls.source != source {
@@ -252,7 +263,7 @@ impl Judge {
         if calls.count < u64::from(self.options.min_calls.max(2)) {
             return;
         }
-        let caller = judge(calls, self.endpoint.callers, self.endpoint.all_hosts);
+        let caller = judge(calls, &self.endpoint);
         let score = caller.signs.score();
         self.endpoint.calls += caller.calls.count;
         self.endpoint.scored.push(score as f32);
@@ -356,7 +367,7 @@ impl Calls {
     }
 }
 
-fn judge(calls: Calls, callers: i64, all_hosts: i64) -> Caller {
+fn judge(calls: Calls, endpoint: &Endpoint) -> Caller {
     let n = calls.count as f64;
     let mut gaps: Vec<f64> = calls
         .times
@@ -370,10 +381,10 @@ fn judge(calls: Calls, callers: i64, all_hosts: i64) -> Caller {
     let deviation = spread(&gaps, interval);
     let regular = alike(&gaps);
     // Whatever was recognised even once is what the endpoint speaks: sensors miss it when packets are lost.
-    let recognised = calls.recognised as f64 / n;
+    let recognised = (calls.recognised as f64 / n).max(endpoint.spoken);
     let size = quantile(&sizes, 0.5);
     let small = 1.0 / (1.0 + size / 65_536.0);
-    let others = (callers - 1).max(0) as f64 / (all_hosts - 1).max(1) as f64;
+    let others = (endpoint.callers - 1).max(0) as f64 / (endpoint.all_hosts - 1).max(1) as f64;
     let signs = Signs {
         unanswered: calls.unanswered as f64 / n,
         regular,

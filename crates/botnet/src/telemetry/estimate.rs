@@ -5,7 +5,9 @@
 //! beta-binomial (the heterogeneity model M_h of Otis et al. 1978, in the parametric form of Dorazio and Royle 2003,
 //! Biometrics 59). The zero-truncated likelihood of the counts is maximised on a grid; every grid point that the data do
 //! not refute (likelihood ratio, 95 %) gives an unseen share, and the interval spans them all, widened by the
-//! chance of the unseen. Chao's lower bound (1987) is told beside it and floors the estimate.
+//! chance of the unseen. Where the counts lie further from the fitted curve than chance explains, the shape of the duty
+//! cycles is another than Beta: the likelihood ratio is widened by that factor (chi-square over its degrees of freedom,
+//! the usual variance inflation), and the interval reaches down to Chao's lower bound (1987), which needs no shape.
 //! No randomness: the same counts give the same estimate.
 
 use serde::{Deserialize, Serialize};
@@ -126,10 +128,10 @@ pub fn estimate(counts: &[u64]) -> Result<Estimate, Refusal> {
     let s = seen as f64;
     let fit = fit(counts);
     let chao = chao(s, once as f64, twice as f64, days as f64);
-    let bots = (s / (1.0 - fit.unseen)).max(chao);
+    let bots = s / (1.0 - fit.unseen);
     let chance = |unseen: f64| 1.96 * (s * unseen).sqrt() / (1.0 - unseen);
-    let lower = (s / (1.0 - fit.least) - chance(fit.least)).max(s);
-    let upper = (s / (1.0 - fit.most) + chance(fit.most)).max(bots);
+    let lower = (s / (1.0 - fit.least) - chance(fit.least)).min(chao).min(bots).max(s);
+    let upper = (s / (1.0 - fit.most) + chance(fit.most)).max(bots).max(chao);
     if upper > WIDEST * lower {
         return Err(Refusal::TooWide { lower: lower.round() as u64, upper: upper.round() as u64 });
     }
@@ -140,13 +142,13 @@ pub fn estimate(counts: &[u64]) -> Result<Estimate, Refusal> {
             100.0 * fit.mean,
             100.0 * fit.spread
         ),
-        format!("at least {:.0} by Chao's bound, which no duty cycle can undercut", chao),
+        format!("Chao's lower bound, which holds for any duty cycle in expectation, is {chao:.0}"),
         "bots that joined or were cured within the time count as seldom seen and make the estimate larger"
             .to_owned(),
     ];
     let method =
         "capture-recapture by bot id over days, beta-binomial M_h, 95 % likelihood interval".to_owned();
-    Ok(Estimate { bots, lower: lower.min(bots), upper, method, seen, reasons })
+    Ok(Estimate { bots, lower, upper, method, seen, reasons })
 }
 
 /// Chao's lower bound for occasions of unequal chance, bias-corrected.
@@ -215,15 +217,41 @@ fn fit(counts: &[u64]) -> Fit {
         }
         points.extend(near);
     }
-    let likely = points.iter().filter(|p| p.likelihood >= top.likelihood - RATIO).map(|p| p.unseen);
+    let ratio = RATIO * inflation(counts, top);
+    let likely = points.iter().filter(|p| p.likelihood >= top.likelihood - ratio).map(|p| p.unseen);
     let (least, most) = likely.fold((top.unseen, top.unseen), |(a, b), u| (a.min(u), b.max(u)));
     let spread = (top.rho * top.mean * (1.0 - top.mean)).sqrt();
     Fit { unseen: top.unseen, least, most, mean: top.mean, spread }
 }
 
+/// How much further the counts lie from the fit than chance explains, at least 1: Pearson's chi-square over its degrees
+/// of freedom.
+fn inflation(counts: &[u64], fit: Point) -> f64 {
+    let logs = log_chances(counts.len(), fit.mean, fit.rho);
+    let seen: f64 = counts.iter().map(|&n| n as f64).sum();
+    let off = counts.iter().zip(&logs.seen).map(|(&n, log)| {
+        let expected = (seen * log.exp()).max(1e-9);
+        // Cells with hardly anyone in them would rule the sum by accident.
+        if expected < 1.0 { 0.0 } else { (n as f64 - expected).powi(2) / expected }
+    });
+    let freedom = (counts.len() as f64 - 3.0).max(1.0);
+    (off.sum::<f64>() / freedom).max(1.0)
+}
+
 /// Zero-truncated log likelihood of the counts, and the chance of never being seen.
 fn likelihood(counts: &[u64], mean: f64, rho: f64) -> (f64, f64) {
-    let days = counts.len();
+    let logs = log_chances(counts.len(), mean, rho);
+    (counts.iter().zip(&logs.seen).map(|(&n, log)| n as f64 * log).sum(), logs.unseen)
+}
+
+struct Chances {
+    /// At `k - 1` the logarithm of the chance of being seen on `k` days, given on one at least.
+    seen: Vec<f64>,
+    /// Chance of never being seen.
+    unseen: f64,
+}
+
+fn log_chances(days: usize, mean: f64, rho: f64) -> Chances {
     // As rho goes to 0 the Beta becomes a point; a tiny rho stands for it.
     let size = 1.0 / rho.max(1e-6) - 1.0;
     let (a, b) = (mean * size, (1.0 - mean) * size);
@@ -240,13 +268,11 @@ fn likelihood(counts: &[u64], mean: f64, rho: f64) -> (f64, f64) {
     let total = all.last().copied().unwrap_or(0.0);
     let none = (downs.last().copied().unwrap_or(0.0) - total).exp().min(1.0 - 1e-12);
     let mut choose = 0.0;
-    let mut sum = 0.0;
-    for (i, &bots) in counts.iter().enumerate() {
-        let k = i + 1;
-        choose += ((days - i) as f64 / k as f64).ln();
+    let seen = (1..=days).map(|k| {
+        choose += ((days - k + 1) as f64 / k as f64).ln();
         let up = ups.get(k).copied().unwrap_or(0.0);
         let down = downs.get(days - k).copied().unwrap_or(0.0);
-        sum += bots as f64 * (choose + up + down - total - (1.0 - none).ln());
-    }
-    (sum, none)
+        choose + up + down - total - (1.0 - none).ln()
+    });
+    Chances { seen: seen.collect(), unseen: none }
 }

@@ -276,6 +276,10 @@ impl<'a> Columns<'a> {
         if let Some(c) = column.as_string_opt::<i32>() {
             return Ok(Some(c.value(row)));
         }
+        // What `string_agg` gives.
+        if let Some(c) = column.as_string_opt::<i64>() {
+            return Ok(Some(c.value(row)));
+        }
         column.as_string_view_opt().map(|c| Some(c.value(row))).ok_or(wrong)
     }
 

@@ -1,12 +1,12 @@
 //! Generated names among DNS questions (correlator `botnet.generated-names`).
 //!
 //! Two ways: a name equals one that a sample's algorithm gives for that day or a day beside it (known names); or it
-//! looks generated and most such names of the client do not exist. The look is a small model of one label:
-//! - the share of its letter pairs that are common in words and names of western languages,
-//! - its longest run of consonants,
-//! - its entropy per letter against its length, and digits strewn among letters.
+//! looks generated and most such names of the client do not exist. The look is a sum of log odds over one label:
+//! each letter pair that is uncommon in words and names of western languages speaks for a generator, each common pair
+//! half as much against it; a run of more than three consonants and digits strewn among letters speak for it.
 //!
-//! The model is for a client's many names, not for one: a single odd name is no finding.
+//! The model is for a client's many names, not for one: a single odd name is no finding. Algorithms that join words of
+//! a dictionary are not seen by their look, only by their list.
 
 use super::{Columns, Found, Telemetry, TelemetryError, Window};
 use std::collections::{BTreeSet, HashMap};
@@ -185,28 +185,53 @@ pub fn look(name: &str) -> f64 {
     near.max_by_key(|l| l.len()).map_or(0.0, |l| label_look(l))
 }
 
+/// Log odds of the label's parts, summed and brought between 0 and 1. The weights were set by hand, on whole families.
 fn label_look(label: &str) -> f64 {
-    let letters: Vec<u8> = label.bytes().collect();
+    let letters = label.as_bytes();
     // Short labels carry too little; international names (`xn--`) are no letters at all.
     if letters.len() < 6 || label.starts_with("xn--") {
         return 0.0;
     }
-    let alphabetic = |b: &u8| b.is_ascii_lowercase();
-    let pairs: Vec<&[u8]> = letters.windows(2).filter(|p| p.iter().all(alphabetic)).collect();
-    let common = pairs.iter().filter(|p| is_common(p)).count() as f64 / pairs.len().max(1) as f64;
-    let digits = letters.iter().filter(|b| b.is_ascii_digit()).count() as f64 / letters.len() as f64;
-    let turns =
-        letters.windows(2).filter(|p| p.iter().filter(|b| b.is_ascii_digit()).count() == 1).count() as f64;
-    let strewn = (turns / 4.0).min(1.0) * (1.0 - (2.0 * digits - 1.0).abs());
-    let rare = if pairs.len() < 4 { 0.5 * digits } else { ((0.80 - common) / 0.40).clamp(0.0, 1.0) };
-    let run = ((consonants(&letters) as f64 - 2.0) / 4.0).clamp(0.0, 1.0);
-    let length = ((letters.len() as f64 - 5.0) / 7.0).clamp(0.0, 1.0);
-    let even = (entropy(&letters) / (letters.len() as f64).log2()).clamp(0.0, 1.0);
-    (0.55 * rare + 0.2 * run + 0.25 * strewn.max(if rare > 0.5 { even } else { 0.0 })) * (0.5 + 0.5 * length)
+    let (mut common, mut uncommon, mut turns) = (0u32, 0u32, 0u32);
+    for pair in letters.windows(2) {
+        match pair {
+            [a, b] if a.is_ascii_lowercase() && b.is_ascii_lowercase() => {
+                if is_common(*a, *b) {
+                    common += 1;
+                } else {
+                    uncommon += 1;
+                }
+            }
+            [a, b] if a.is_ascii_digit() != b.is_ascii_digit() => turns += 1,
+            _ => {}
+        }
+    }
+    if common + uncommon + turns == 0 {
+        return 0.0;
+    }
+    let run = consonants(letters).saturating_sub(3) as f64;
+    // Words joined by hyphens with a number are names of people's making more often.
+    let strewn = f64::from(turns.min(6)) * if letters.contains(&b'-') { 0.5 } else { 1.0 };
+    let odds = f64::from(uncommon) - 0.5 * f64::from(common) + 0.8 * run + 0.6 * strewn - 2.5;
+    1.0 / (1.0 + (-odds).exp())
 }
 
-fn is_common(pair: &[u8]) -> bool {
-    COMMON.as_bytes().chunks(3).any(|c| c.get(..2) == Some(pair))
+/// For each first letter the set of second letters, as bits.
+static PAIRS: [u32; 26] = pairs();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiled: a slip does not build")]
+const fn pairs() -> [u32; 26] {
+    let (text, mut table, mut i) = (COMMON.as_bytes(), [0u32; 26], 0);
+    while i + 1 < text.len() {
+        table[(text[i] - b'a') as usize] |= 1 << (text[i + 1] - b'a');
+        i += 3;
+    }
+    table
+}
+
+fn is_common(a: u8, b: u8) -> bool {
+    let bits = PAIRS.get(usize::from(a.wrapping_sub(b'a'))).copied().unwrap_or(0);
+    bits >> (b.wrapping_sub(b'a') & 31) & 1 == 1
 }
 
 /// Longest run of consonants.
@@ -218,16 +243,4 @@ fn consonants(letters: &[u8]) -> usize {
         longest = longest.max(run);
     }
     longest
-}
-
-/// Shannon entropy in bits per byte.
-fn entropy(letters: &[u8]) -> f64 {
-    let mut counts = [0u32; 256];
-    for &b in letters {
-        if let Some(n) = counts.get_mut(usize::from(b)) {
-            *n += 1;
-        }
-    }
-    let all = letters.len() as f64;
-    counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / all).map(|p| -p * p.log2()).sum()
 }

@@ -36,11 +36,7 @@ impl Home for OpenHome {
     }
 }
 
-/// Rows of an exhibit in memory, compressed or not.
-pub fn rows(bytes: &[u8]) -> (Option<ExhibitKind>, Vec<Row>, Option<Summary>) {
-    rows_of(bytes)
-}
-
+/// Kind, rows and summary of an exhibit, compressed or not; no summary where it ended in an error.
 pub fn rows_of<R: Read + Send>(reader: R) -> (Option<ExhibitKind>, Vec<Row>, Option<Summary>) {
     let (_, mut reader) = botnet::decompress::open(reader).unwrap();
     let kind = reader.fill_buf().ok().and_then(recognise);

@@ -3,6 +3,7 @@
 use crate::data::{prepare, rows_of, tables};
 use botnet::prepare::Prepared;
 use botnet::telemetry::{C2Options, Ranked};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 fn folder() -> Option<PathBuf> {
@@ -39,9 +40,8 @@ fn load(folder: &Path, names: &[&str]) -> Vec<Prepared> {
 
 async fn rank(rows: Vec<Prepared>) -> Vec<Ranked> {
     let t = tables(rows).await;
-    let all =
-        t.telemetry.command_and_control(&C2Options { min_score: 0.0, top: 1_000, ..C2Options::default() });
-    let all = all.await.unwrap();
+    let options = C2Options { min_score: 0.0, top: 1_000, ..C2Options::default() };
+    let all = t.telemetry.command_and_control(&options).await.unwrap();
     for r in all.iter().take(std::env::var("SHOW").ok().and_then(|n| n.parse().ok()).unwrap_or(0)) {
         println!("{:.3} {} {} {} {:?}", r.score, r.channel, r.transport, r.finding.reason, r.signs);
     }
@@ -85,4 +85,24 @@ async fn no_endpoint_of_the_clean_hosts_stands_above_a_true_server() {
             assert!(own < theirs, "{} ({theirs}) stands above {server} ({own})", other.channel);
         }
     }
+}
+
+fn names(folder: &Path, file: &str) -> Vec<String> {
+    let mut text = String::new();
+    let packed = std::fs::File::open(folder.join("../dga").join(file)).unwrap();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    text.lines().skip(1).map(|l| l.split(',').next().unwrap_or("").to_lowercase()).collect()
+}
+
+/// A name alone is no finding, so the look may err on single names; it has to part the two crowds.
+#[test]
+fn generated_names_look_generated_and_popular_ones_do_not() {
+    let Some(folder) = folder() else { return };
+    let share = |file: &str| {
+        let all = names(&folder, file);
+        all.iter().filter(|n| botnet::telemetry::look(n) >= 0.5).count() as f64 / all.len() as f64
+    };
+    let (generated, popular) = (share("dga_public.csv.gz"), share("benign_public.csv.gz"));
+    println!("look of 0.5 and above: {generated:.3} of generated names, {popular:.4} of popular names");
+    assert!(generated >= 0.45 && popular <= 0.04, "{generated} {popular}");
 }
