@@ -51,9 +51,9 @@ CREATE TABLE leaves (
 CREATE UNIQUE INDEX leaves_by_place ON leaves (place);
 CREATE TABLE sequencer (
     id BIGINT NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, holder TEXT NOT NULL, lease_until BIGINT NOT NULL,
-    size BIGINT NOT NULL
+    size BIGINT NOT NULL, published BIGINT NOT NULL
 );
-INSERT INTO sequencer (id, epoch, holder, lease_until, size) VALUES (1, 0, '', 0, 0);
+INSERT INTO sequencer (id, epoch, holder, lease_until, size, published) VALUES (1, 0, '', 0, 0, 0);
 
 CREATE TABLE jobs (
     id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL,

@@ -129,7 +129,7 @@ impl NodeClock {
     }
 
     /// Whether `now` may follow `highest`; the later of the two.
-    fn check(&self, now: Timestamp, highest: Option<Timestamp>) -> Result<Timestamp, StoreError> {
+    pub(crate) fn check(&self, now: Timestamp, highest: Option<Timestamp>) -> Result<Timestamp, StoreError> {
         match highest {
             Some(highest) if now < highest.plus_micros(-self.tolerance) => {
                 Err(StoreError::ClockBack { now, highest })

@@ -256,6 +256,54 @@ pub enum StoreError {
         /// Name of the statement.
         statement: &'static str,
     },
+    /// Little space is left.
+    #[error("{free} MiB are free at {path}")]
+    #[diagnostic(code("CMT-1025"), help("free at least 1 GiB before taking in more; what is sealed is safe"))]
+    LittleSpace {
+        /// The folder.
+        path: String,
+        /// Free MiB.
+        free: u64,
+    },
+    /// Jobs were given up.
+    #[error("{count} jobs were given up, the first: {first}")]
+    #[diagnostic(code("CMT-1026"), help("mend the cause; `comity analyze --retry` lets them run again"))]
+    DeadJobs {
+        /// How many.
+        count: u64,
+        /// The first of them, with its error.
+        first: String,
+    },
+    /// Listed exhibits have lost a piece.
+    #[error("{count} exhibits have no {piece}: {which}")]
+    #[diagnostic(
+        code("CMT-1027"),
+        help("restore `vault/` and `keys/` from their backups; the other exhibits are well")
+    )]
+    Lost {
+        /// What is missing.
+        piece: &'static str,
+        /// How many.
+        count: u64,
+        /// Some of them.
+        which: String,
+    },
+    /// Pieces of exhibits that are not listed.
+    #[error("{count} exhibits have a {piece} and are not listed: {which}")]
+    #[diagnostic(
+        code("CMT-1028"),
+        help(
+            "left by a command that was cut short: ingest the same input again, or `comity doctor --sweep`"
+        )
+    )]
+    Stray {
+        /// What is there.
+        piece: &'static str,
+        /// How many.
+        count: u64,
+        /// Some of them.
+        which: String,
+    },
 }
 
 impl StoreError {
@@ -284,5 +332,26 @@ impl StoreError {
 
     pub(crate) fn row(table: &'static str, row: impl ToString, why: impl ToString) -> Self {
         Self::Row { table, row: row.to_string(), why: why.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test should stop")]
+    use super::*;
+    use miette::Diagnostic as _;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_full_disk_has_its_own_code() {
+        let full = Path::new("/dev/full");
+        let told = std::fs::OpenOptions::new().write(true).open(full).and_then(|mut f| f.write_all(b"x"));
+        let error = StoreError::io("writing", full, told.unwrap_err());
+        assert_eq!(error.code().unwrap().to_string(), "CMT-1008", "{error}");
+        assert_eq!(error.to_string(), "no space is left while writing /dev/full");
+        let other = StoreError::io("writing", full, io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(other.code().unwrap().to_string(), "CMT-1009");
+        let inside = StoreError::sql("x.y", sqlx::Error::Io(io::Error::from(io::ErrorKind::StorageFull)));
+        assert_eq!(inside.code().unwrap().to_string(), "CMT-1008");
     }
 }

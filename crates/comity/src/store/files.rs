@@ -19,14 +19,15 @@ pub trait Files: Send + Sync + std::fmt::Debug {
     /// Puts a file under its name, whole and durable when this returns: temporary file, `fsync`, rename, `fsync` of
     /// the folder. Folders on the way are made. A file of that name is replaced in one step.
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Takes a file away, if it is there. Not necessarily durable: it may come back after a power cut.
+    fn remove(&self, path: &str) -> io::Result<()>;
     /// Where the folder is, for messages.
     fn place(&self) -> String;
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// A name for a temporary file beside `path` that no other writer uses, and that a listing of the vault passes over
-/// (`name#123`, the convention of `object_store`).
+/// A name for a temporary file beside `path` that no other writer uses (`name#123`).
 pub(crate) fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!("#{}{:06}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
@@ -110,6 +111,13 @@ impl Files for Disk {
 
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         write_durably(&self.at(path)?, bytes)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        match fs::remove_file(self.at(path)?) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
     }
 
     fn place(&self) -> String {

@@ -64,7 +64,11 @@ impl Home {
         // Between the check and the lock another `init` may have finished.
         check_free(&root)?;
         for (name, _) in FOLDERS {
-            make_private(&root.join(name))?;
+            let piece = root.join(name);
+            make_private(&piece)?;
+            // One that an earlier, cut-short `init` or a person made.
+            fs::set_permissions(&piece, fs::Permissions::from_mode(0o700))
+                .map_err(|e| StoreError::io("closing to others", &piece, e))?;
         }
         if let Some(text) = &options.config {
             write(&root.join("config.toml"), text)?;
@@ -84,11 +88,8 @@ impl Home {
             Mode::Work(command) => Some(Lock::take(&root, command, now)?),
             Mode::Look => None,
         };
-        for (piece, mend) in FOLDERS {
-            if !root.join(piece).is_dir() {
-                let path = root.join(piece).display().to_string();
-                return Err(StoreError::Missing { piece, path, mend: mend.to_owned() });
-            }
+        if let Some(first) = missing(&root).into_iter().next() {
+            return Err(first);
         }
         check_private(&root.join("keys"))?;
         Ok(Self { root, lock })
@@ -154,6 +155,16 @@ pub fn read_format(dir: &Path) -> Result<u32, StoreError> {
         Some(n) if (1..=FORMAT).contains(&n) => Ok(n),
         _ => Err(StoreError::NewerFormat { home: dir.display().to_string(), found, known: FORMAT }),
     }
+}
+
+/// The folders of a home that are not there, each as its error.
+pub(crate) fn missing(root: &Path) -> Vec<StoreError> {
+    let gone = FOLDERS.iter().filter(|(piece, _)| !root.join(piece).is_dir());
+    gone.map(|(piece, mend)| {
+        let path = root.join(piece).display().to_string();
+        StoreError::Missing { piece, path, mend: (*mend).to_owned() }
+    })
+    .collect()
 }
 
 /// Refuses a key folder, or a file in it, that others than the owner can reach.

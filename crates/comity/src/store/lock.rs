@@ -9,11 +9,17 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     path::Path,
+    time::Duration,
 };
 use terms::Timestamp;
 
 /// Most bytes of a lock file that are read.
 const MOST: u64 = 4096;
+
+/// A lock without a holder's name is one that is being taken or only looked at ([`holder`]): it is tried again so often…
+const TRIES: u32 = 20;
+/// … after such a pause.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Who holds a home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,13 +55,20 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(|e| StoreError::io("opening", &path, e))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = read(&mut file).map_or_else(|| "another process".to_owned(), |h| h.to_string());
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(e)) => return Err(StoreError::io("locking", &path, e)),
+            }
+            let told = read(&mut file);
+            if told.is_some() || tries == TRIES {
+                let holder = told.map_or_else(|| "another process".to_owned(), |h| h.to_string());
                 return Err(StoreError::InUse { home: home.display().to_string(), holder });
             }
-            Err(TryLockError::Error(e)) => return Err(StoreError::io("locking", &path, e)),
+            tries += 1;
+            std::thread::sleep(PAUSE);
         }
         let holder = Holder { pid: std::process::id(), command: command.to_owned(), since: now };
         let text = serde_json::to_string(&holder).unwrap_or_default();
@@ -79,6 +92,7 @@ fn write(file: &mut File, text: &str) -> std::io::Result<()> {
 
 fn read(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
     file.take(MOST).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }

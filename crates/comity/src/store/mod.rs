@@ -12,6 +12,7 @@
 //! ```
 
 pub mod clock;
+pub mod commit;
 pub mod config;
 pub mod doctor;
 mod error;
@@ -19,11 +20,17 @@ pub mod files;
 pub mod home;
 pub mod lock;
 pub mod network;
+pub mod sequencer;
 pub mod state;
+pub mod telemetry;
+pub mod vault;
 
-pub use clock::{Clock, NodeClock, SetClock, SystemClock};
+pub use clock::{Clock, ClockAnswer, NodeClock, SetClock, SystemClock};
+pub use commit::{Acknowledged, Batch, commit, commit_and_publish};
 pub use config::{Config, Flags, Loaded, Setting, Sources};
 pub use error::StoreError;
 pub use home::{Home, InitOptions, Mode};
 pub use network::Network;
+pub use sequencer::{Published, Sequencer};
 pub use state::{Conn, State, Tx, custody, exhibits, findings, jobs, leaves, manifest, records, settings};
+pub use telemetry::{Draft, TelemetryFolder};

@@ -5,10 +5,11 @@ use super::{
     word,
 };
 use crate::store::StoreError;
+use ::ledger::Commitment;
 use serde::Serialize;
 use sqlx::{AnyConnection, any::AnyRow};
 use std::collections::HashMap;
-use terms::{Compression, Digest, ExhibitId, ExhibitKind, Obtained, Timestamp};
+use terms::{Compression, ExhibitId, ExhibitKind, Obtained, Timestamp};
 
 /// Most bytes of one name; longer ones are cut.
 const MOST_NAME: usize = 4096;
@@ -31,7 +32,7 @@ pub struct Exhibit {
     /// When it was first sealed here.
     pub sealed_at: Timestamp,
     /// The salted commitment that stands for it on the ledger.
-    pub commitment: Digest,
+    pub commitment: Commitment,
     /// The exhibit it was unpacked from.
     pub derived_from: Option<ExhibitId>,
     /// When its key, salt and bytes were destroyed.

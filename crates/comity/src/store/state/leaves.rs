@@ -59,7 +59,7 @@ const ADD: Statement = Statement {
 };
 const WAITING: Statement = Statement {
     name: "leaves.waiting",
-    sql: "SELECT id FROM leaves WHERE place IS NULL ORDER BY queued_at, id LIMIT $1",
+    sql: "SELECT id FROM leaves WHERE place IS NULL ORDER BY id LIMIT $1",
 };
 const PLACE: Statement =
     Statement { name: "leaves.place", sql: "UPDATE leaves SET place = $2 WHERE id = $1 AND place IS NULL" };
@@ -69,33 +69,35 @@ const FROM: Statement = Statement {
 };
 const PUBLISH: Statement = Statement {
     name: "leaves.publish",
-    sql: "UPDATE leaves SET published_at = $2 WHERE place < $1 AND published_at IS NULL",
+    sql: "UPDATE leaves SET published_at = $3 WHERE place >= $1 AND place < $2",
 };
 const GET: Statement =
     Statement { name: "leaves.get", sql: "SELECT id, body, place, published_at FROM leaves WHERE id = $1" };
-const COUNT: Statement = Statement {
-    name: "leaves.count",
-    sql: "SELECT COUNT(*) AS total, COUNT(place) AS placed, COUNT(published_at) AS published FROM leaves",
-};
+const COUNT: Statement =
+    Statement { name: "leaves.count_waiting", sql: "SELECT COUNT(*) AS n FROM leaves WHERE place IS NULL" };
 const HOLD: Statement = Statement {
     name: "sequencer.hold",
     sql: "UPDATE sequencer SET epoch = epoch + 1, holder = $1, lease_until = $2 \
-          WHERE id = 1 AND (lease_until <= $3 OR holder = $1) RETURNING epoch, size",
+          WHERE id = 1 AND (lease_until <= $3 OR holder = $1) RETURNING epoch, size, published",
 };
 const RENEW: Statement = Statement {
     name: "sequencer.renew",
-    sql: "UPDATE sequencer SET lease_until = $2 WHERE id = 1 AND epoch = $1 RETURNING epoch, size",
+    sql: "UPDATE sequencer SET lease_until = $2 WHERE id = 1 AND epoch = $1 RETURNING epoch, size, published",
 };
 const GROW: Statement =
     Statement { name: "sequencer.grow", sql: "UPDATE sequencer SET size = $2 WHERE id = 1 AND epoch = $1" };
+const COVER: Statement = Statement {
+    name: "sequencer.cover",
+    sql: "UPDATE sequencer SET published = $2 WHERE id = 1 AND epoch = $1",
+};
 const LET_GO: Statement = Statement {
     name: "sequencer.let_go",
     sql: "UPDATE sequencer SET lease_until = 0 WHERE id = 1 AND epoch = $1",
 };
 const HEAD: Statement =
-    Statement { name: "sequencer.head", sql: "SELECT epoch, size FROM sequencer WHERE id = 1" };
+    Statement { name: "sequencer.head", sql: "SELECT epoch, size, published FROM sequencer WHERE id = 1" };
 pub(crate) const STATEMENTS: &[&Statement] =
-    &[&ADD, &WAITING, &PLACE, &FROM, &PUBLISH, &GET, &COUNT, &HOLD, &RENEW, &GROW, &LET_GO, &HEAD];
+    &[&ADD, &WAITING, &PLACE, &FROM, &PUBLISH, &GET, &COUNT, &HOLD, &RENEW, &GROW, &COVER, &LET_GO, &HEAD];
 
 /// Queues a leaf; false where its id is known already.
 ///
@@ -119,17 +121,10 @@ pub async fn find(conn: &mut AnyConnection, id: &str) -> Result<Option<Leaf>, St
 
 /// How many leaves stand where.
 pub async fn count(conn: &mut AnyConnection) -> Result<LeafCount, StoreError> {
-    let Some(r) = row(conn, &COUNT, COUNT.query()).await? else {
-        return Ok(LeafCount::default());
-    };
-    let total = size(&r, "leaves", "total")?;
-    let placed = size(&r, "leaves", "placed")?;
-    let published = size(&r, "leaves", "published")?;
-    Ok(LeafCount {
-        waiting: total.saturating_sub(placed),
-        placed: placed.saturating_sub(published),
-        published,
-    })
+    let waiting = row(conn, &COUNT, COUNT.query()).await?.map_or(Ok(0), |r| size(&r, "leaves", "n"))?;
+    let lease = row(conn, &HEAD, HEAD.query()).await?.map(|r| lease(&r)).transpose()?;
+    let (places, published) = lease.map_or((0, 0), |l| (l.places, l.published));
+    Ok(LeafCount { waiting, placed: places.saturating_sub(published), published })
 }
 
 /// Leaves that have a place, from place `from` on, in order; at most `limit`.
@@ -143,48 +138,70 @@ pub async fn places(conn: &mut AnyConnection) -> Result<u64, StoreError> {
     row(conn, &HEAD, HEAD.query()).await?.map_or(Ok(0), |r| size(&r, "sequencer", "size"))
 }
 
+/// The lease on the ledger and how far the ledger is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub epoch: i64,
+    /// Places given so far.
+    pub places: u64,
+    /// Leaves that a checkpoint covers, as far as it was noted.
+    pub published: u64,
+}
+
+fn lease(r: &AnyRow) -> Result<Lease, StoreError> {
+    const T: &str = "sequencer";
+    Ok(Lease { epoch: get(r, T, "epoch")?, places: size(r, T, "size")?, published: size(r, T, "published")? })
+}
+
 /// Takes the lease on the ledger with a new epoch; none while another holds it.
 pub(crate) async fn hold(
     tx: &mut Tx,
     holder: &str,
     until: Timestamp,
     now: Timestamp,
-) -> Result<Option<(i64, u64)>, StoreError> {
+) -> Result<Option<Lease>, StoreError> {
     let query = HOLD.query().bind(holder.to_owned()).bind(until.0).bind(now.0);
-    let found = row(tx, &HOLD, query).await?;
-    found.map(|r| Ok((get(&r, "sequencer", "epoch")?, size(&r, "sequencer", "size")?))).transpose()
+    row(tx, &HOLD, query).await?.map(|r| lease(&r)).transpose()
 }
 
-/// Renews the lease and locks it for the rest of the transaction; the places given so far.
+/// Renews the lease and locks it for the rest of the transaction.
 ///
 /// Errors: CMT-1016 where another epoch has begun.
-pub(crate) async fn renew(tx: &mut Tx, epoch: i64, until: Timestamp) -> Result<u64, StoreError> {
+pub(crate) async fn renew(tx: &mut Tx, epoch: i64, until: Timestamp) -> Result<Lease, StoreError> {
     match row(tx, &RENEW, RENEW.query().bind(epoch).bind(until.0)).await? {
-        Some(r) => size(&r, "sequencer", "size"),
+        Some(r) => lease(&r),
         None => Err(StoreError::Fenced { epoch }),
     }
 }
 
-/// Gives the next waiting leaves their places from `size` on; the new size. The transaction holds the lease (`renew`).
-pub(crate) async fn place(tx: &mut Tx, epoch: i64, size: u64, limit: u32) -> Result<u64, StoreError> {
+/// Gives the next waiting leaves their places; the number of places after it. The transaction holds the lease
+/// (`renew`).
+pub(crate) async fn place(tx: &mut Tx, lease: &Lease, limit: u32) -> Result<u64, StoreError> {
     let waiting = rows(tx, &WAITING, WAITING.query().bind(i64::from(limit))).await?;
-    let mut next = size;
+    let mut next = lease.places;
     for r in &waiting {
         let id: String = get(r, "leaves", "id")?;
-        if execute(tx, &PLACE, PLACE.query().bind(id).bind(signed(next))).await? != 1 {
-            return Err(StoreError::Fenced { epoch });
-        }
+        let changed = execute(tx, &PLACE, PLACE.query().bind(id).bind(signed(next))).await?;
+        still_held(changed, lease.epoch)?;
         next += 1;
     }
-    if next != size && execute(tx, &GROW, GROW.query().bind(epoch).bind(signed(next))).await? != 1 {
-        return Err(StoreError::Fenced { epoch });
+    if next != lease.places {
+        let query = GROW.query().bind(lease.epoch).bind(signed(next));
+        still_held(execute(tx, &GROW, query).await?, lease.epoch)?;
     }
     Ok(next)
 }
 
-/// Marks leaves below `size` as published.
-pub(crate) async fn publish(tx: &mut Tx, size: u64, at: Timestamp) -> Result<u64, StoreError> {
-    execute(tx, &PUBLISH, PUBLISH.query().bind(signed(size)).bind(at.0)).await
+/// Marks leaves below `size` as published. The transaction holds the lease (`renew`).
+pub(crate) async fn publish(tx: &mut Tx, lease: &Lease, size: u64, at: Timestamp) -> Result<(), StoreError> {
+    let query = PUBLISH.query().bind(signed(lease.published)).bind(signed(size)).bind(at.0);
+    execute(tx, &PUBLISH, query).await?;
+    let query = COVER.query().bind(lease.epoch).bind(signed(size));
+    still_held(execute(tx, &COVER, query).await?, lease.epoch)
+}
+
+fn still_held(changed: u64, epoch: i64) -> Result<(), StoreError> {
+    if changed == 1 { Ok(()) } else { Err(StoreError::Fenced { epoch }) }
 }
 
 /// Gives the lease up early.

@@ -15,9 +15,9 @@ pub mod records;
 pub mod settings;
 pub mod statement;
 
-use super::StoreError;
+use super::{Home, StoreError, files};
 use sqlx::{
-    Any, AnyConnection, AnyPool, Decode, Executor as _, Row as _, Transaction, Type,
+    Any, AnyConnection, AnyPool, Connection as _, Decode, Executor as _, Row as _, Transaction, Type,
     any::{AnyArguments, AnyPoolOptions, AnyRow},
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
@@ -148,6 +148,20 @@ impl State {
         Self::connect(url, true).await
     }
 
+    /// The store of a home: the database that `url` names, else the file in the home. With `create` (at `init`) the
+    /// file is made, and its name is durable when this returns.
+    pub async fn of_home(home: &Home, url: Option<&str>, create: bool) -> Result<Self, StoreError> {
+        let Some(url) = url else {
+            let state = Self::connect(&sqlite_url(&home.state_file()), create).await?;
+            if create {
+                files::sync_folder(home.root())
+                    .map_err(|e| StoreError::io("making", &home.state_file(), e))?;
+            }
+            return Ok(state);
+        };
+        Self::connect(url, create).await
+    }
+
     async fn connect(url: &str, create: bool) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let (backend, full, connections) = if url.starts_with("sqlite://") {
@@ -161,6 +175,12 @@ impl State {
                 expected: "give `postgres://user@host/database`, or nothing for the file in the home",
             });
         };
+        if backend == Backend::Postgres {
+            // A pool would try again for half a minute; a person wants to hear at once that nobody answers.
+            let probe =
+                AnyConnection::connect(&full).await.map_err(|e| unreachable_store(url, backend, &e))?;
+            probe.close().await.map_err(|e| unreachable_store(url, backend, &e))?;
+        }
         let options = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30))
@@ -219,7 +239,11 @@ impl State {
         let mut conn = self.read().await?;
         let mut refused = Vec::new();
         for statement in statements() {
-            if statement.name.ends_with("(postgres)") && self.backend == Backend::Sqlite {
+            let others = match self.backend {
+                Backend::Sqlite => "(postgres)",
+                Backend::Postgres => "(sqlite)",
+            };
+            if statement.name.ends_with(others) {
                 continue;
             }
             if let Err(e) = conn.prepare(sqlx::SqlStr::from_static(statement.sql)).await {

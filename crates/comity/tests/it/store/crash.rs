@@ -1,0 +1,338 @@
+//! The sequencer, stopped after every single step of writing.
+//!
+//! The disk here is a model: a file is written to a temporary name, made durable, renamed, its folder made durable; a
+//! power cut keeps what was made durable and may or may not keep the rest. For every step of a small history and for
+//! each of the ways in which that step can be cut, it must hold afterwards: every acknowledged leaf stands on the ledger
+//! once and in order, the ledger verifies, and what was published once is still published.
+
+use super::databases::{Store, each, sqlite};
+use comity::store::{
+    Sequencer, SetClock, State, StoreError, commit,
+    commit::Batch,
+    files::{Disk, Files},
+    leaves::{self, NewLeaf},
+};
+use ed25519_dalek::SigningKey;
+use ledger::{
+    NoteKey, NoteSigner,
+    commitment::Salt,
+    statement::{PredicateType, Statement},
+    verify::{Report, Trust, verify_log},
+};
+use miette::Diagnostic as _;
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex},
+};
+use terms::{Digest, Timestamp};
+
+const ORIGIN: &str = "company.example/ledger";
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn leaf(n: u32) -> NewLeaf {
+    let salt = Salt::from_hex(&"0a".repeat(32)).unwrap();
+    let subject = ledger::commit(&salt, &Digest::of(&n.to_le_bytes()));
+    let statement =
+        Statement::new(vec![subject], PredicateType::Custody, serde_json::json!({ "n": n })).unwrap();
+    NewLeaf { id: format!("{n:08}"), body: statement.sign(&key()).unwrap() }
+}
+
+/// What the disk does with the step at which the machine stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// The step had no effect.
+    Before,
+    /// The step took effect and was not durable: gone.
+    Lost,
+    /// The step took effect and happened to be durable; only its caller never heard.
+    Unheard,
+}
+
+const CUTS: [Cut; 3] = [Cut::Before, Cut::Lost, Cut::Unheard];
+
+/// A step of writing, as the disk sees it.
+enum Step<'a> {
+    /// Temporary file and `fsync` of its bytes.
+    Temporary,
+    /// Rename: visible at once, durable with the folder.
+    Rename(&'a str, &'a [u8]),
+    /// `fsync` of the folder.
+    Folder,
+    /// A removal, never made durable.
+    Remove(&'a str),
+}
+
+#[derive(Debug, Default)]
+struct Medium {
+    seen: BTreeMap<String, Vec<u8>>,
+    durable: BTreeMap<String, Vec<u8>>,
+    steps: usize,
+    stop: Option<(usize, Cut)>,
+    stopped: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Model(Arc<Mutex<Medium>>);
+
+impl Model {
+    fn step(&self, step: Step<'_>) -> io::Result<()> {
+        let mut m = self.0.lock().unwrap();
+        let cut = || io::Error::other("the machine stopped");
+        if m.stopped {
+            return Err(cut());
+        }
+        let stop = m.stop.filter(|(at, _)| *at == m.steps).map(|(_, how)| how);
+        m.steps += 1;
+        m.stopped = stop.is_some();
+        if stop == Some(Cut::Before) {
+            return Err(cut());
+        }
+        match step {
+            Step::Temporary => {}
+            Step::Rename(path, bytes) => {
+                m.seen.insert(path.to_owned(), bytes.to_vec());
+            }
+            Step::Remove(path) => {
+                m.seen.remove(path);
+            }
+            // The folder's names become durable with all that was renamed in it; removals too, at the disk's leisure.
+            Step::Folder if stop != Some(Cut::Lost) => m.durable = m.seen.clone(),
+            Step::Folder => {}
+        }
+        if stop == Some(Cut::Unheard) {
+            m.durable = m.seen.clone();
+        }
+        if stop.is_some() { Err(cut()) } else { Ok(()) }
+    }
+
+    fn steps(&self) -> usize {
+        self.0.lock().unwrap().steps
+    }
+
+    fn stop_at(&self, at: usize, how: Cut) {
+        self.0.lock().unwrap().stop = Some((at, how));
+    }
+
+    /// The disk as it is after a power cut.
+    fn after(&self) -> Self {
+        let durable = self.0.lock().unwrap().durable.clone();
+        Self(Arc::new(Mutex::new(Medium { seen: durable.clone(), durable, ..Medium::default() })))
+    }
+}
+
+impl Files for Model {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let m = self.0.lock().unwrap();
+        if m.stopped { Err(io::Error::other("the machine stopped")) } else { Ok(m.seen.get(path).cloned()) }
+    }
+    fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.step(Step::Temporary)?;
+        self.step(Step::Rename(path, bytes))?;
+        self.step(Step::Folder)
+    }
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.step(Step::Remove(path))
+    }
+    fn place(&self) -> String {
+        "model".to_owned()
+    }
+}
+
+fn sequencer(state: &State, files: Arc<dyn Files>, holder: &str, clock: &Arc<SetClock>) -> Sequencer {
+    let signer = NoteSigner::new(ORIGIN, key()).unwrap();
+    Sequencer::new(state.clone(), files, signer, &[], clock.clone(), holder)
+}
+
+fn verify(files: &dyn Files) -> Report {
+    let keys = [NoteKey::new(ORIGIN, key().verifying_key()).unwrap()];
+    let id = ledger::dsse::keyid(&key().verifying_key());
+    let resolve = |k: &str| (k == id).then(|| key().verifying_key());
+    let trust = Trust { origin: ORIGIN, keys: &keys, witnesses: &[], demanded: 0, resolve: &resolve };
+    verify_log(&|path| files.read(path), &trust, None).unwrap()
+}
+
+async fn queue(state: &State, all: &[NewLeaf], numbers: std::ops::Range<u32>) {
+    let leaves = numbers.map(|n| all[n as usize].clone()).collect();
+    commit(state, &Batch { leaves, ..Batch::default() }, Timestamp(1)).await.unwrap();
+}
+
+/// The history: three commits, the second crossing a full tile of 256 leaves, the ledger following after each.
+const HISTORY: [std::ops::Range<u32>; 3] = [0..2, 2..258, 258..261];
+
+async fn history(state: &State, all: &[NewLeaf], sequencer: &Sequencer) -> Result<(), StoreError> {
+    for numbers in HISTORY {
+        queue(state, all, numbers).await;
+        sequencer.run().await?;
+    }
+    Ok(())
+}
+
+/// Every acknowledged leaf stands on the ledger once, in order.
+async fn whole(state: &State, files: &dyn Files, all: &[NewLeaf], acknowledged: u32) {
+    let report = verify(files);
+    assert_eq!(report.head.size, u64::from(acknowledged));
+    let mut conn = state.read().await.unwrap();
+    let placed = leaves::placed_from(&mut conn, 0, 1000).await.unwrap();
+    assert_eq!(placed.len(), acknowledged as usize);
+    let mut log = ledger::Log::empty(ORIGIN).unwrap();
+    for (n, kept) in placed.iter().enumerate() {
+        assert_eq!((kept.place, &kept.id), (Some(n as u64), &all[n].id));
+        assert!(kept.published_at.is_some());
+    }
+    let bodies: Vec<_> = placed.iter().map(|l| &l.body).collect();
+    log = log.append(&bodies).unwrap().log;
+    assert_eq!(log.head(), report.head);
+    let count = leaves::count(&mut conn).await.unwrap();
+    assert_eq!((count.waiting, count.placed, count.published), (0, 0, u64::from(acknowledged)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_at_any_step_loses_nothing_acknowledged() {
+    let all: Arc<Vec<NewLeaf>> = Arc::new((0..261).map(leaf).collect());
+    let clock = Arc::new(SetClock::new(Timestamp(0)));
+    let Store { state, folder: _kept, .. } = sqlite().await;
+    let model = Model::default();
+    history(&state, &all, &sequencer(&state, Arc::new(model.clone()), "home", &clock)).await.unwrap();
+    whole(&state, &model, &all, 261).await;
+    let steps = model.steps();
+    assert!(steps > 30, "{steps} steps");
+    for at in 0..steps {
+        for how in CUTS {
+            let all = all.clone();
+            cut_short(&all, &clock, at, how).await;
+        }
+    }
+}
+
+async fn cut_short(all: &[NewLeaf], clock: &Arc<SetClock>, at: usize, how: Cut) {
+    let Store { state, folder: _kept, .. } = sqlite().await;
+    let model = Model::default();
+    model.stop_at(at, how);
+    let before = history(&state, all, &sequencer(&state, Arc::new(model.clone()), "home", clock)).await;
+    // A removal that fails is not worth stopping for; every other cut is told.
+    if let Err(error) = &before {
+        assert!(matches!(error, StoreError::Io { .. }), "{at} {how:?}: {error}");
+    }
+    let mut conn = state.read().await.unwrap();
+    let count = leaves::count(&mut conn).await.unwrap();
+    drop(conn);
+    let acknowledged = count.waiting + count.placed + count.published;
+    let after = model.after();
+    // What was published is published still, and verifies, before anything is mended.
+    if count.published > 0 {
+        assert!(verify(&after).head.size >= count.published, "{at} {how:?}");
+    }
+    let again = sequencer(&state, Arc::new(after.clone()), "home", clock);
+    again.run().await.unwrap().unwrap();
+    whole(&state, &after, all, u32::try_from(acknowledged).unwrap()).await;
+    // And it goes on as if nothing had been.
+    let next = u32::try_from(acknowledged).unwrap();
+    queue(&state, all, next..261).await;
+    again.run().await.unwrap();
+    whole(&state, &after, all, 261).await;
+    state.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequencer_whose_lease_was_taken_writes_nothing_more() {
+    each(|Store { state, .. }| async move {
+        let all: Vec<NewLeaf> = (0..4).map(leaf).collect();
+        let clock = Arc::new(SetClock::new(Timestamp(0)));
+        let model = Model::default();
+        let files: Arc<dyn Files> = Arc::new(model.clone());
+        queue(&state, &all, 0..2).await;
+        // The first stops before its checkpoint and keeps the lease.
+        let broken = Model::default();
+        broken.stop_at(1, Cut::Before);
+        let stopped = sequencer(&state, Arc::new(broken), "one", &clock);
+        assert!(stopped.run().await.is_err());
+        let other = sequencer(&state, files.clone(), "two", &clock);
+        assert_eq!(other.run().await.unwrap(), None, "the lease of the first lasts");
+        clock.advance(31_000_000);
+        assert_eq!(other.run().await.unwrap().unwrap().written, 2);
+        whole(&state, &model, &all, 2).await;
+        // Many at once: nobody forks the ledger.
+        let runs = (0..6).map(|n| {
+            let (state, files, clock) = (state.clone(), files.clone(), clock.clone());
+            let leaf = all[2].clone();
+            tokio::spawn(async move {
+                if n == 0 {
+                    commit(&state, &Batch { leaves: vec![leaf], ..Batch::default() }, Timestamp(1))
+                        .await
+                        .unwrap();
+                }
+                sequencer(&state, files, &format!("n{n}"), &clock).run().await
+            })
+        });
+        for run in runs.collect::<Vec<_>>() {
+            let run = run.await.unwrap();
+            assert!(matches!(run, Ok(_) | Err(StoreError::Fenced { .. })), "{run:?}");
+        }
+        other.run().await.unwrap().unwrap();
+        whole(&state, &model, &all, 3).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ledger_and_state_of_different_days_are_refused() {
+    each(|Store { state, folder, .. }| async move {
+        let all: Vec<NewLeaf> = (0..6).map(leaf).collect();
+        let clock = Arc::new(SetClock::new(Timestamp(0)));
+        let old = folder.path().join("old");
+        let new = folder.path().join("new");
+        std::fs::create_dir(&old).unwrap();
+        std::fs::create_dir(&new).unwrap();
+        let on = |path| -> Arc<dyn Files> { Arc::new(Disk::new(path).unwrap()) };
+        queue(&state, &all, 0..3).await;
+        sequencer(&state, on(&new), "home", &clock).run().await.unwrap();
+        // An empty ledger under a state store that published: refused, and nothing is written.
+        let behind = sequencer(&state, on(&old), "home", &clock);
+        let refused = behind.run().await.unwrap_err();
+        assert_eq!(refused.code().unwrap().to_string(), "CMT-1017", "{refused}");
+        assert_eq!(std::fs::read_dir(&old).unwrap().count(), 0);
+        // A person decides to write it again: the same bytes at the same places.
+        queue(&state, &all, 3..5).await;
+        assert_eq!(behind.write_again().await.unwrap().unwrap().written, 5);
+        let both = sequencer(&state, on(&new), "home", &clock);
+        assert_eq!(both.run().await.unwrap_err().code().unwrap().to_string(), "CMT-1017");
+        assert_eq!(both.write_again().await.unwrap().unwrap().head, behind.head().await.unwrap());
+        whole(&state, &Disk::new(&new).unwrap(), &all, 5).await;
+        assert_eq!(
+            std::fs::read(new.join("checkpoint")).unwrap(),
+            std::fs::read(old.join("checkpoint")).unwrap()
+        );
+
+        // A ledger that knows more than the state store.
+        let fresh = sqlite().await;
+        let ahead = sequencer(&fresh.state, on(&new), "home", &clock);
+        assert_eq!(ahead.run().await.unwrap_err().code().unwrap().to_string(), "CMT-1017");
+        // A checkpoint of somebody else.
+        let stranger = NoteSigner::new(ORIGIN, SigningKey::from_bytes(&[8; 32])).unwrap();
+        let other = Sequencer::new(state.clone(), on(&new), stranger, &[], clock.clone(), "home");
+        assert_eq!(other.run().await.unwrap_err().code().unwrap().to_string(), "CMT-1018");
+        // The same key's successor knows it as its predecessor.
+        let next = NoteSigner::new(ORIGIN, SigningKey::from_bytes(&[8; 32])).unwrap();
+        let earlier = [NoteKey::new(ORIGIN, key().verifying_key()).unwrap()];
+        let rotated = Sequencer::new(state.clone(), on(&new), next, &earlier, clock.clone(), "home");
+        assert_eq!(rotated.run().await.unwrap().unwrap().written, 0);
+    })
+    .await;
+}
+
+/// More leaves than one step takes, on a real folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_backlog_is_written_in_steps() {
+    let Store { state, folder, .. } = sqlite().await;
+    let all: Vec<NewLeaf> = (0..700).map(leaf).collect();
+    let clock = Arc::new(SetClock::new(Timestamp(0)));
+    queue(&state, &all, 0..700).await;
+    let disk = Arc::new(Disk::new(folder.path()).unwrap());
+    let published = sequencer(&state, disk.clone(), "home", &clock).run().await.unwrap().unwrap();
+    assert_eq!((published.written, published.head.size), (700, 700));
+    whole(&state, &*disk, &all, 700).await;
+}
