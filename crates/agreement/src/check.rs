@@ -22,10 +22,14 @@ pub(crate) fn check(
     let c = Checker { text, clauses, broken };
     c.required(problems);
     if c.whole(&[Kind::Party]) {
+        let before = problems.len();
         c.parties(problems);
-        c.known_parties(problems);
-        c.known_members(problems);
-        c.legal_basis(problems);
+        // Where it is not clear who the parties are, nobody is reported as unknown.
+        if problems.len() == before {
+            c.known_parties(problems);
+            c.known_members(problems);
+            c.legal_basis(problems);
+        }
     }
     if c.whole(&[Kind::Purpose]) {
         c.granted_purposes(problems);

@@ -474,7 +474,7 @@ fn public_key(f: &Fields<'_>, text: At<String>) -> Option<At<VerifyingKey>> {
     if key.is_none() && !text.value.contains("{{") {
         f.problem(
             Problem::new("CMT-0121", "this is not a public key")
-                .label(text.span.clone(), "`ed25519:` and 32 bytes in base64 were expected")
+                .label(text.span.clone(), "`ed25519:` and a sound key of 32 bytes in base64 were expected")
                 .help("copy the key from `comity doctor` of that party, whole"),
         );
     }

@@ -56,7 +56,10 @@ impl<'a> Fields<'a> {
     }
 
     fn get(&self, word: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.known.borrow_mut().push(word);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&word) {
+            known.push(word);
+        }
         self.table.iter().find(|(k, _)| k.get_ref().as_ref() == word).map(|(_, v)| v)
     }
 

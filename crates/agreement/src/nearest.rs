@@ -77,11 +77,10 @@ pub(crate) fn explain(
         sentence.push_str(&lead);
         sentence.push_str(part);
     }
-    let code = match (clauses.is_empty(), uncovered.is_some(), rules.is_empty()) {
-        (_, true, true) => "CMT-0202",
-        (true, _, false) => "CMT-0204",
+    let code = match (clauses.is_empty(), uncovered, rules.is_empty()) {
         (false, _, _) => "CMT-0203",
-        (true, _, true) => "CMT-0202",
+        (true, None, false) => "CMT-0204",
+        (true, _, _) => "CMT-0202",
     };
     let missing = match (uncovered, &near) {
         (Some(_), Some((_, ask))) => ask.clone(),

@@ -129,8 +129,16 @@ fn set<S: ToString>(items: impl IntoIterator<Item = S>) -> String {
     let items: Vec<String> = items.into_iter().map(|i| format!("\"{}\"", i.to_string())).collect();
     format!("[{}]", items.join(", "))
 }
+/// Any of the conditions, as a balanced tree: Cedar evaluates by recursion and refuses a chain of some dozens.
 fn any(conditions: &[String]) -> String {
-    if conditions.is_empty() { "false".into() } else { format!("({})", conditions.join(" || ")) }
+    match conditions {
+        [] => "false".into(),
+        [only] => only.clone(),
+        more => {
+            let (left, right) = more.split_at(more.len() / 2);
+            format!("({} || {})", any(left), any(right))
+        }
+    }
 }
 
 struct Writer<'a> {

@@ -85,8 +85,14 @@ pub(crate) fn divide(text: &str, problems: &mut Vec<Problem>) -> (String, Vec<Ra
     }
     refuse_hidden(text, problems);
     refuse_placeholders(text, problems);
-    let mut divider =
-        Divider { problems, title: String::new(), open: None, clauses: Vec::new(), fence: None };
+    let mut divider = Divider {
+        problems,
+        title: String::new(),
+        open: None,
+        clauses: Vec::new(),
+        fence: None,
+        refused: false,
+    };
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let content = line.trim_end_matches('\n');
@@ -167,6 +173,8 @@ struct Divider<'p> {
     clauses: Vec<RawClause>,
     /// Start of the fence line and of the block behind it; the flag says whether it is a clause block.
     fence: Option<(Range<usize>, usize, bool)>,
+    /// Whether the last heading was refused: its block is not reported as well.
+    refused: bool,
 }
 
 impl Divider<'_> {
@@ -228,9 +236,11 @@ impl Divider<'_> {
                     .label(span, "a number like 3.1 belongs here")
                     .help("write the heading as `### 3.1 Title`"),
             );
+            self.refused = true;
             return;
         }
         if self.clauses.len() >= MAX_CLAUSES {
+            self.refused = true;
             if self.clauses.len() == MAX_CLAUSES {
                 self.problems.push(
                     Problem::new("CMT-0101", "the text has too many clauses")
@@ -254,6 +264,9 @@ impl Divider<'_> {
 
     fn block(&mut self, fence: Range<usize>, block: Range<usize>, text: &str) {
         let Some(open) = &mut self.open else {
+            if self.refused {
+                return;
+            }
             self.problems.push(
                 Problem::new("CMT-0107", "a block belongs to no clause")
                     .label(fence, "no numbered heading stands above it")
@@ -274,6 +287,7 @@ impl Divider<'_> {
                     .label(fence, "this block")
                     .help(format!("a block holds at most {MAX_BLOCK} bytes")),
             );
+            (self.open, self.refused) = (None, true);
         } else {
             if open.clause.prose.is_empty() {
                 self.problems.push(
@@ -287,6 +301,7 @@ impl Divider<'_> {
     }
 
     fn close(&mut self) {
+        self.refused = false;
         let Some(Open { clause, blocks }) = self.open.take() else { return };
         if blocks == 0 {
             self.problems.push(

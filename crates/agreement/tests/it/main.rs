@@ -1,0 +1,14 @@
+//! All outside tests of `agreement` in one program.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a failed test should stop, and tests read their rows from files"
+)]
+
+mod golden;
+mod model;
+mod samples;
+mod signatures;
+mod story;
