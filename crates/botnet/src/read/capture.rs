@@ -3,7 +3,7 @@
 //! Here: blocks, link types, headers, pairing of DNS questions with answers. Elsewhere: flows (`flow_table`), DNS
 //! messages (`dns_message`). Read: Ethernet (with VLAN tags), Linux cooked v1 and v2, raw IP, BSD loopback; TCP, UDP,
 //! ICMP. Fragments of IP packets are counted and passed over.
-//! Bounds: a packet of at most 1 MiB, 4,096 interfaces, 65,536 open questions.
+//! Bounds: a packet below 1 MiB, 4,096 interfaces, 65,536 open questions.
 
 use super::dns_message::{self, Message};
 use super::flow_table::{End, Flags, FlowTable, MAX_FLOWS, Packet};
@@ -21,7 +21,7 @@ use std::rc::Rc;
 use terms::{ExhibitKind, MICROS_PER_SECOND};
 
 /// Read buffer: a block must fit. Captures by common tools hold packets of at most 256 KiB.
-const BUFFER: usize = 2 << 20;
+const BUFFER: usize = 1 << 20;
 const MAX_INTERFACES: usize = 4096;
 const MAX_QUESTIONS: usize = 1 << 16;
 /// A question without an answer for this long stays without, microseconds of capture time.
