@@ -108,7 +108,7 @@ impl Telemetry {
                 let channel = known.get(&key).map_or_else(|| channel_of(&key), |c| (*c).clone());
                 let day = Day(i32::try_from(day).unwrap_or(i32::MAX));
                 let reason = format!(
-                    "{bots} bots told apart by their own ids called {key} on {day}, from {addresses} addresses in {} \
+                    "{bots} bots (by their own ids, by address where they carry none) called {key} on {day}, from {addresses} addresses in {} \
                      places",
                     places.len()
                 );
