@@ -86,7 +86,7 @@ struct Opened {
 
 fn open(file: File) -> io::Result<Opened> {
     let (compression, inner) =
-        botnet::decompress::open(Box::new(BufReader::with_capacity(256 << 10, file)) as Box<dyn BufRead>)?;
+        botnet::decompress::open(BufReader::with_capacity(256 << 10, file))?;
     let mut inner = inner;
     let mut head = vec![0u8; HEAD];
     let mut filled = 0;
@@ -155,13 +155,8 @@ fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
                 .collect(),
             fatal: None,
         },
-        Err(e) => Summary { rows: count, skipped: Vec::new(), fatal: Some((code_of(&e), e.to_string())) },
+        Err(e) => Summary { rows: count, skipped: Vec::new(), fatal: Some((e.code().to_owned(), e.to_string())) },
     })
-}
-
-/// What an examiner's error is called and says.
-fn code_of(error: &dyn miette::Diagnostic) -> String {
-    error.code().map_or_else(|| "CMT-1100".to_owned(), |c| c.to_string())
 }
 
 /// Examines one exhibit by its kind. Kinds that fill telemetry have no findings of their own: correlators read the
@@ -170,33 +165,25 @@ fn examine(file: File, out: &mut impl Write) -> io::Result<()> {
     let opened = open(file)?;
     Frame::Kind(opened.compression, opened.kind).write(out)?;
     let mut broken: Option<io::Error> = None;
-    let mut sink = |finding: Unsealed| match Frame::Finding(Box::new(finding)).write(out) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(e) => {
-            broken = Some(e);
-            ControlFlow::Break(())
+    let mut sink = |finding: Unsealed| {
+        if broken.is_none() {
+            broken = Frame::Finding(Box::new(finding)).write(out).err();
         }
     };
-    let mut fatal = None;
     match opened.kind {
         ExhibitKind::Pe | ExhibitKind::Elf => {
             let mut bytes = Vec::new();
             opened.reader.take(WHOLE).read_to_end(&mut bytes)?;
-            for finding in malware::examine(&bytes) {
-                if sink(finding).is_break() {
-                    break;
-                }
-            }
+            malware::examine(&bytes).into_iter().for_each(&mut sink);
         }
         kind => {
             let mut reader = opened.reader;
-            if let Err(e) = exchange::read(kind, &mut reader, &mut sink) {
-                fatal = Some((code_of(&e), e.to_string()));
-            }
+            // `None`: a kind without findings of its own.
+            exchange::examine(kind, &mut reader, &mut sink);
         }
     }
     match broken {
         Some(e) => Err(e),
-        None => Frame::Summary(Summary { fatal, ..Summary::default() }).write(out),
+        None => Frame::Summary(Summary::default()).write(out),
     }
 }

@@ -59,3 +59,13 @@ impl Input {
         Ok((Self { fd: reader.into(), size }, writer))
     }
 }
+
+impl Write for Filling {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.add(bytes)?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

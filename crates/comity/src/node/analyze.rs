@@ -1,0 +1,276 @@
+//! `analyze`: examiners on exhibits, one confined child each, then correlators over what many exhibits say.
+//!
+//! Work is a queue: an exhibit's examination was enqueued in the transaction that took it in; its findings and its
+//! completion are one transaction. A crash of a child costs one exhibit and becomes a finding.
+
+use super::Node;
+use super::error::NodeError;
+use super::ingest::{Left, unreadable_finding};
+use crate::store::jobs::{Job, LEASE, Queue};
+use crate::store::{Batch, commit, exhibits, findings, manifest};
+use crate::work::WorkError;
+use crate::work::protocol::{Frame, Mode};
+use botnet::telemetry::{C2Options, Found, Locations, NameOptions, Options, Window};
+use botnet::{Telemetry, tables::Table};
+use evidence::custody::{Act, Why};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use terms::{Channel, Day, DgaSpec, ExhibitId, Finding, FindingBody, Unsealed};
+
+const TOGETHER: usize = 2;
+const PUBLISH_EVERY: u64 = 256;
+/// Samples are compared when their TLSH distance is at most this (about the distance of builds of one family).
+const ALIKE: u32 = 60;
+/// Alike pairs that become findings.
+const MOST_PAIRS: usize = 5_000;
+/// Days before and after the seen ones for which generated names are matched.
+const DAYS_AROUND: i32 = 2;
+
+/// What an analysis did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Analyzed {
+    /// Always `comity.analyzed/1`.
+    pub schema: &'static str,
+    /// Exhibits examined now.
+    pub examined: u64,
+    /// Findings that are new.
+    pub new_findings: u64,
+    /// Findings of each kind in the home.
+    pub findings: BTreeMap<String, u64>,
+    /// Exhibits whose examination failed, with code and reason.
+    pub failed: Vec<(ExhibitId, String, String)>,
+}
+
+impl Node {
+    /// Examines what waits, then correlates. `tick` is called after each exhibit.
+    pub async fn analyze(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<Analyzed, NodeError> {
+        let queue = Queue::new(self.state.clone(), self.clock.clone(), "analyze", LEASE);
+        let mut report = Analyzed { schema: "comity.analyzed/1", ..Analyzed::default() };
+        loop {
+            let mut round = Vec::new();
+            while round.len() < TOGETHER * 8
+                && let Some(job) = queue.claim().await?
+            {
+                round.push(job);
+            }
+            if round.is_empty() {
+                break;
+            }
+            let mut work = stream::iter(round)
+                .map(|job| {
+                    let queue = &queue;
+                    async move {
+                        let subject = job.subject.clone();
+                        let done = self.examine(queue, job).await;
+                        tick(&subject);
+                        done
+                    }
+                })
+                .buffer_unordered(TOGETHER);
+            while let Some(done) = work.next().await {
+                let (new, failed) = done?;
+                report.examined += 1;
+                report.new_findings += new;
+                report.failed.extend(failed);
+            }
+            if report.examined % PUBLISH_EVERY == 0 {
+                self.sequencer.run().await?;
+            }
+        }
+        report.new_findings += self.correlate().await?;
+        self.sequencer.run().await?;
+        let mut conn = self.state.read().await?;
+        report.findings = findings::count(&mut conn).await?.into_iter().collect();
+        Ok(report)
+    }
+
+    /// One job: new findings, and the failure where there was one.
+    async fn examine(&self, queue: &Queue, job: Job) -> Result<(u64, Option<(ExhibitId, String, String)>), NodeError> {
+        let id: ExhibitId = job.subject.parse()?;
+        let mut conn = self.state.read().await?;
+        let known = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none());
+        drop(conn);
+        let Some(exhibit) = known else {
+            // Erased since: nothing to do any more.
+            let batch = Batch { completes: Some(job), ..Batch::default() };
+            commit(&self.state, &batch, self.clock.now()).await?;
+            return Ok((0, None));
+        };
+        let (found, trouble) = match self.examine_in_child(id, exhibit.size).await {
+            Ok(found) => (found, None),
+            Err(NodeError::Work(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_)))) => {
+                queue.fail(&job, &e.to_string()).await?;
+                return Err(e.into());
+            }
+            Err(NodeError::Work(e)) => {
+                let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
+                let left = Left { code: code.clone(), at: "the whole".into(), why: e.to_string(), records: 0 };
+                (vec![unreadable_finding(&left, id)], Some((id, code, left.why)))
+            }
+            Err(e) => {
+                queue.fail(&job, &e.to_string()).await?;
+                return Err(e);
+            }
+        };
+        let commitment = self.vault.commitment(&id).await?;
+        let event = self.event(vec![commitment], Act::Examine, Why::House("analyze".into()), true);
+        let (custody, leaf) = self.custody(id, &event)?;
+        let batch = Batch {
+            custody: vec![custody],
+            findings: found,
+            leaves: vec![leaf],
+            completes: Some(job),
+            ..Batch::default()
+        };
+        let done = commit(&self.state, &batch, event.when).await?;
+        Ok((done.new_findings, trouble))
+    }
+
+    async fn examine_in_child(&self, id: ExhibitId, size: u64) -> Result<Vec<Finding>, NodeError> {
+        let input = self.input(&id, size, None).await?;
+        let pool = self.pool.clone();
+        let work = move || {
+            let mut found = Vec::new();
+            pool.run(Mode::Examine, input, |frame| {
+                if let Frame::Finding(finding) = frame {
+                    found.push(finding.seal(vec![id]));
+                }
+                Ok(())
+            })?;
+            Ok::<_, WorkError>(found)
+        };
+        let ended = tokio::task::spawn_blocking(work).await;
+        Ok(ended.map_err(|e| WorkError::Refused(format!("the examining thread ended: {e}")))??)
+    }
+
+    /// The telemetry tables as the manifest lists them.
+    pub async fn tables(&self) -> Result<Telemetry, NodeError> {
+        let mut conn = self.state.read().await?;
+        let mut of = async |table: Table| -> Result<Vec<String>, NodeError> {
+            let files = manifest::of_table(&mut conn, table.name()).await?;
+            Ok(files.iter().map(|f| self.telemetry.path(f).display().to_string()).collect())
+        };
+        let locations =
+            Locations { flows: of(Table::Flows).await?, dns: of(Table::Dns).await?, sightings: of(Table::Sightings).await? };
+        Ok(Telemetry::open(&locations, &Options::local(self.home.tmp())).await?)
+    }
+
+    /// Every finding that stands, without the many that only list a bundle's objects.
+    pub async fn standing(&self) -> Result<Vec<Finding>, NodeError> {
+        let all = findings::stream(&self.state, None);
+        let kept = all.try_filter_map(|k| async move {
+            let counts = k.refuted_by.is_none() && !matches!(k.finding.body, FindingBody::StixObject { .. });
+            Ok(counts.then_some(k.finding))
+        });
+        Ok(kept.try_collect().await?)
+    }
+
+    /// Findings of one kind that stand.
+    pub async fn of_kind(&self, kind: &str) -> Result<Vec<Finding>, NodeError> {
+        let all = findings::stream(&self.state, Some(kind.to_owned()));
+        Ok(all.try_filter_map(|k| async move { Ok(k.refuted_by.is_none().then_some(k.finding)) }).try_collect().await?)
+    }
+
+    async fn correlate(&self) -> Result<u64, NodeError> {
+        let tables = self.tables().await?;
+        let mut found: Vec<Finding> = self.alike().await?;
+        let beacons = tables.command_and_control(&C2Options::default()).await?;
+        found.extend(beacons.into_iter().filter(|r| !r.exhibits.is_empty()).map(|r| r.finding.seal(r.exhibits)));
+        let specs = self.algorithms().await?;
+        let activity = tables.activity(&[], Window::ALL).await?;
+        let known = known_names(&specs, &activity);
+        found.extend(sealed(tables.generated_names(&NameOptions::default(), &known).await?));
+        found.extend(sealed(as_generated(activity, &known)));
+        self.supersede(&found).await?;
+        let batch = Batch { findings: found, ..Batch::default() };
+        Ok(commit(&self.state, &batch, self.clock.now()).await?.new_findings)
+    }
+
+    /// Generation algorithms that samples' configurations name.
+    pub async fn algorithms(&self) -> Result<Vec<DgaSpec>, NodeError> {
+        let mut specs: Vec<DgaSpec> = Vec::new();
+        for finding in self.of_kind("configuration").await? {
+            if let FindingBody::Configuration { dga: Some(spec), .. } = finding.body
+                && !specs.contains(&spec)
+            {
+                specs.push(spec);
+            }
+        }
+        Ok(specs)
+    }
+
+    async fn alike(&self) -> Result<Vec<Finding>, NodeError> {
+        let mut samples = Vec::new();
+        for finding in self.of_kind("hashes").await? {
+            if let (Some(tlsh), [exhibit]) = (malware::TlshText::of_finding(&finding.body), finding.exhibits.as_slice()) {
+                samples.push((*exhibit, tlsh));
+            }
+        }
+        match malware::similar(&samples, ALIKE) {
+            Ok(mut pairs) => {
+                // Nearest first: of very many alike pairs the nearest tell the story.
+                pairs.truncate(MOST_PAIRS);
+                let found = malware::similar_findings(&pairs);
+                Ok(found.into_iter().map(|(both, finding)| finding.seal(both.to_vec())).collect())
+            }
+            Err(why) => {
+                tracing::warn!(%why, "samples were not compared");
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Correlators state anew what they state: what an earlier run said of fewer exhibits is refuted by what is said now.
+    async fn supersede(&self, found: &[Finding]) -> Result<(), NodeError> {
+        let ids: BTreeSet<_> = found.iter().map(|f| f.id).collect();
+        let mut tx = self.state.begin().await?;
+        // The new ones first, so that a refutation names what is there.
+        let now = self.clock.now();
+        findings::put(&mut tx, found, now).await?;
+        for kind in ["beacon", "generated-names", "activity"] {
+            let Some(by) = found.iter().find(|f| findings::kind(&f.body) == kind) else { continue };
+            for old in self.of_kind(kind).await? {
+                if old.examiner == by.examiner && !ids.contains(&old.id) {
+                    findings::refute(&mut tx, &old.id, &by.id, now).await?;
+                }
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+fn sealed(found: Vec<Found>) -> impl Iterator<Item = Finding> {
+    found.into_iter().filter(|f| !f.exhibits.is_empty()).map(|f| f.finding.seal(f.exhibits))
+}
+
+/// The names that known algorithms generate around the days on which anything was seen.
+fn known_names(specs: &[DgaSpec], activity: &[Found]) -> Vec<(String, Day)> {
+    let days: BTreeSet<i32> = activity
+        .iter()
+        .filter_map(|f| if let FindingBody::Activity { day, .. } = f.finding.body { Some(day.0) } else { None })
+        .flat_map(|d| d - DAYS_AROUND..=d + DAYS_AROUND)
+        .collect();
+    let each = |spec: &DgaSpec| -> Vec<(String, Day)> {
+        days.iter().take(400).flat_map(|&d| spec.names(Day(d)).into_iter().map(move |n| (n, Day(d)))).collect()
+    };
+    specs.iter().flat_map(each).collect()
+}
+
+/// A sinkhole's domain that an algorithm generates is a generated one, on its day.
+fn as_generated(activity: Vec<Found>, known: &[(String, Day)]) -> Vec<Found> {
+    let names: BTreeMap<&str, Day> = known.iter().map(|(n, d)| (n.as_str(), *d)).collect();
+    activity
+        .into_iter()
+        .map(|mut found| {
+            let Unsealed { body, .. } = &mut found.finding;
+            if let FindingBody::Activity { channel, .. } = body
+                && let Channel::Domain { name } = channel
+                && let Some(day) = names.get(name.as_str())
+            {
+                *channel = Channel::Generated { name: name.clone(), day: *day };
+            }
+            found
+        })
+        .collect()
+}

@@ -1,0 +1,213 @@
+//! What can go wrong at a node, each with its code, its help and the exit code of the command line.
+
+use miette::Diagnostic;
+
+/// How a command ends when it does not end well (DESIGN section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// 1
+    Error,
+    /// 2
+    Usage,
+    /// 3
+    Refused,
+    /// 4
+    NotVerified,
+    /// 5
+    Incomplete,
+    /// 6
+    Partly,
+    /// 7
+    CannotTell,
+}
+
+impl Ending {
+    /// The exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Error => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::NotVerified => 4,
+            Self::Incomplete => 5,
+            Self::Partly => 6,
+            Self::CannotTell => 7,
+        }
+    }
+}
+
+/// An error of a node.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum NodeError {
+    /// From the stores.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// From the sandboxed children.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Work(#[from] crate::work::WorkError),
+    /// From sealing and packages.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Evidence(#[from] evidence::EvidenceError),
+    /// From the ledger.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ledger(#[from] ledger::LedgerError),
+    /// From telemetry tables.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Table(#[from] botnet::tables::TableError),
+    /// From telemetry questions.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Telemetry(#[from] botnet::TelemetryError),
+    /// From exchange.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Exchange(#[from] exchange::ExchangeError),
+    /// From privacy.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Privacy(#[from] privacy::PrivacyError),
+    /// From cases.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Case(#[from] threat::CaseError),
+    /// From situations that cannot be planned on.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Situation(#[from] takedown::SituationError),
+    /// From the generated operation.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Exercise(#[from] exercise::ExerciseError),
+    /// A word that is no id.
+    #[error(transparent)]
+    #[diagnostic(code("CMT-1120"), help("ids are lower-case letters, digits, `-` and `.`"))]
+    Id(#[from] terms::IdError),
+    /// A file beside the home.
+    #[error("{doing} `{path}`: {source}")]
+    #[diagnostic(code("CMT-1121"), help("check that the path exists and that this user may use it"))]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// The path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A place file that is none.
+    #[error("`{path}` gives no places: {why}")]
+    #[diagnostic(code("CMT-1122"), help("set `geo` to a MaxMind DB (.mmdb) file, or leave it out"))]
+    Geo {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// Nothing of that name.
+    #[error("there is no {what} `{id}` in this home")]
+    #[diagnostic(code("CMT-1123"), help("{list} lists what there is"))]
+    Missing {
+        /// What was looked for.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// The command that lists them.
+        list: &'static str,
+    },
+    /// The texts of agreements.
+    #[error("{text}")]
+    #[diagnostic(code("CMT-1124"), help("mend the text where the labels point and check it again"))]
+    Agreement {
+        /// Rendered diagnostics.
+        text: String,
+    },
+    /// An agreement, a signature or a key that does not hold.
+    #[error("{what}")]
+    #[diagnostic(code("CMT-1125"), help("{help}"))]
+    Trust {
+        /// What.
+        what: String,
+        /// The mending.
+        help: &'static str,
+    },
+    /// Refused by an agreement.
+    #[error("refused: {sentence}")]
+    #[diagnostic(code("CMT-1126"), help("`comity agree test` asks without sending; `comity agree show` lists what may pass"))]
+    Refused {
+        /// The denial as one sentence with its clause.
+        sentence: String,
+        /// The denial's own code.
+        code: String,
+        /// The clauses.
+        clauses: Vec<String>,
+    },
+    /// The ledger or a sealed object does not verify.
+    #[error("not verified: {what}")]
+    #[diagnostic(code("CMT-1127"), help("keep the folder as it is; restore the named file from a backup and verify again"))]
+    NotVerified {
+        /// What, with the file.
+        what: String,
+    },
+    /// The data cannot tell.
+    #[error("the data cannot tell: {why}")]
+    #[diagnostic(code("CMT-1128"), help("take in more days of sightings, then measure again"))]
+    CannotTell {
+        /// Why.
+        why: String,
+    },
+    /// The checker found something wrong with a plan.
+    #[error("the plan does not stand up to the checker: {what}")]
+    #[diagnostic(code("CMT-1129"), help("make the plan again; if it happens twice, report it"))]
+    Unsound {
+        /// What.
+        what: String,
+    },
+    /// Something is needed first.
+    #[error("{what}")]
+    #[diagnostic(code("CMT-1130"), help("{help}"))]
+    First {
+        /// What is missing.
+        what: String,
+        /// The command that brings it.
+        help: &'static str,
+    },
+    /// A passphrase is needed.
+    #[error("the keys of this home are locked: {why}")]
+    #[diagnostic(
+        code("CMT-1131"),
+        help("set COMITY_PASSPHRASE, give --passphrase-file, or run the command on a terminal")
+    )]
+    Locked {
+        /// Why.
+        why: String,
+    },
+    /// A drawing or document could not be made.
+    #[error("{what}")]
+    #[diagnostic(code("CMT-1132"), help("check the values given; `comity help` explains them"))]
+    Value {
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl NodeError {
+    /// A file error with its path.
+    pub fn file(doing: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::File { doing, path: path.display().to_string(), source }
+    }
+
+    /// How the command ends.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Refused { .. } => Ending::Refused,
+            Self::NotVerified { .. } | Self::Unsound { .. } => Ending::NotVerified,
+            Self::CannotTell { .. } => Ending::CannotTell,
+            Self::Id(_) | Self::Value { .. } => Ending::Usage,
+            _ => Ending::Error,
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! `ingest`: seal first, recognise and read after; what cannot be read is sealed all the same and listed.
+//!
+//! Each exhibit is acknowledged by its own state transaction: killed at any instant, everything acknowledged is there
+//! and a second run completes the rest. The same bytes twice are one exhibit with two custody events.
+
+use super::Node;
+use super::error::NodeError;
+use super::keys::Keys;
+use super::protect::{Geo, Protection};
+use crate::store::exhibits::{self, Exhibit};
+use crate::store::jobs::NewJob;
+use crate::store::manifest::TelemetryFile;
+use crate::store::{Batch, Draft, TelemetryFolder, commit};
+use crate::work::input::{Filling, MEMORY_LIMIT};
+use crate::work::protocol::{Frame, Mode, Skipped, Summary};
+use crate::work::{Input, WorkError};
+use botnet::prepare::Preparer;
+use botnet::tables::{File as TableFile, Files};
+use evidence::Sealed;
+use evidence::custody::Act;
+use futures::{StreamExt as _, stream};
+use serde::Serialize;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use privacy::customer::Networks;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use terms::{
+    Compression, Confidence, ExhibitId, ExhibitKind, Finding, FindingBody, Obtained, Timestamp, Unsealed,
+};
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Exhibits worked on at the same time: one per core.
+const TOGETHER: usize = 2;
+/// Exhibits after which the ledger follows within a long run.
+const PUBLISH_EVERY: usize = 256;
+/// Folders inside folders that are entered.
+const DEPTH: usize = 64;
+
+/// One exhibit's line of the report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Taken {
+    /// Always `comity.ingested/1`.
+    pub schema: &'static str,
+    /// Its id.
+    pub exhibit: ExhibitId,
+    /// Where it came from.
+    pub name: String,
+    /// What it is.
+    pub kind: ExhibitKind,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Bytes.
+    pub size: u64,
+    /// Whether the home did not hold it before.
+    pub fresh: bool,
+    /// Rows read into telemetry.
+    pub rows: u64,
+    /// What of it could not be read.
+    pub unreadable: Vec<Left>,
+}
+
+/// What could not be read, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct Left {
+    /// Stable code.
+    pub code: String,
+    /// Where.
+    pub at: String,
+    /// Why, in words.
+    pub why: String,
+    /// Records left out; 0 where nobody can count them.
+    pub records: u64,
+}
+
+/// A path of which nothing could be sealed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unsealable {
+    /// Always `comity.not-sealed/1`.
+    pub schema: &'static str,
+    /// The path.
+    pub name: String,
+    /// Stable code.
+    pub code: &'static str,
+    /// Why.
+    pub why: String,
+}
+
+/// What an ingest did.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// Exhibits, in the order of their paths.
+    pub taken: Vec<Taken>,
+    /// Paths that could not be read at all.
+    pub not_sealed: Vec<Unsealable>,
+}
+
+impl Ingested {
+    /// Whether something was left out.
+    pub fn partly(&self) -> bool {
+        !self.not_sealed.is_empty() || self.taken.iter().any(|t| !t.unreadable.is_empty())
+    }
+    /// Rows read into telemetry.
+    pub fn rows(&self) -> u64 {
+        self.taken.iter().map(|t| t.rows).sum()
+    }
+}
+
+/// Where bytes come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Standard,
+    /// Bytes with a name (items of a bundle).
+    Bytes(String, Vec<u8>),
+}
+
+/// How it is taken.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// How it was obtained.
+    pub obtained: Obtained,
+    /// Why, for custody.
+    pub why: String,
+    /// The act: sealed here, or received over a border.
+    pub act: Act,
+}
+
+impl Manner {
+    /// Sealed here, given freely.
+    pub fn house(why: &str) -> Self {
+        Self { obtained: Obtained::Voluntary, why: why.to_owned(), act: Act::Seal }
+    }
+}
+
+/// The files below these paths, folders recursively, in the order of their names; `-` is standard input. Symbolic links
+/// to files are followed, to folders they are not (they may turn in circles). The home itself is passed over.
+pub fn sources(paths: &[PathBuf], home: &Path) -> (Vec<Source>, Vec<Unsealable>) {
+    let (mut found, mut left) = (Vec::new(), Vec::new());
+    for path in paths {
+        if path.as_os_str() == "-" {
+            found.push(Source::Standard);
+        } else {
+            walk(path, home, 0, &mut found, &mut left);
+        }
+    }
+    (found, left)
+}
+
+fn unsealable(path: &Path, code: &'static str, why: impl ToString) -> Unsealable {
+    Unsealable { schema: "comity.not-sealed/1", name: path.display().to_string(), code, why: why.to_string() }
+}
+
+fn walk(path: &Path, home: &Path, depth: usize, found: &mut Vec<Source>, left: &mut Vec<Unsealable>) {
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(e) => return left.push(unsealable(path, "CMT-1140", e)),
+    };
+    if meta.is_file() {
+        return found.push(Source::File(path.to_owned()));
+    }
+    if !meta.is_dir() {
+        return left.push(unsealable(path, "CMT-1141", "it is neither a file nor a folder"));
+    }
+    if std::fs::canonicalize(path).is_ok_and(|p| p == home) {
+        return;
+    }
+    if depth > 0 && path.is_symlink() {
+        return left.push(unsealable(path, "CMT-1142", "it is a link to a folder; name the folder itself"));
+    }
+    if depth >= DEPTH {
+        return left.push(unsealable(path, "CMT-1143", format!("it lies more than {DEPTH} folders deep")));
+    }
+    let mut inside = match std::fs::read_dir(path) {
+        Ok(entries) => entries.filter_map(Result::ok).map(|e| e.path()).collect::<Vec<_>>(),
+        Err(e) => return left.push(unsealable(path, "CMT-1140", e)),
+    };
+    inside.sort();
+    inside.iter().for_each(|p| walk(p, home, depth + 1, found, left));
+}
+
+/// Hands on what it reads and keeps a copy for the child, as long as that stays within the limit.
+struct Tee<R> {
+    inner: R,
+    copy: Option<Filling>,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let done = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if let Poll::Ready(Ok(())) = &done {
+            let new = buf.filled().get(before..).unwrap_or_default();
+            let fits = self.copy.as_mut().is_some_and(|c| c.size() + new.len() as u64 <= MEMORY_LIMIT && c.add(new).is_ok());
+            if !fits {
+                self.copy = None;
+            }
+        }
+        done
+    }
+}
+
+/// What a child said of one exhibit.
+struct Heard {
+    compression: Compression,
+    kind: ExhibitKind,
+    summary: Summary,
+    files: Vec<TelemetryFile>,
+}
+
+impl Node {
+    /// Takes in these sources. `tick` is called after each with its name.
+    pub async fn ingest(
+        &self, sources: Vec<Source>, manner: &Manner, tick: &(dyn Fn(&str) + Sync),
+    ) -> Result<Ingested, NodeError> {
+        let mut report = Ingested::default();
+        let mut work = stream::iter(sources)
+            .map(|source| async move {
+                let name = name_of(&source);
+                let done = self.take_in(source, manner).await;
+                tick(&name);
+                (name, done)
+            })
+            .buffered(TOGETHER);
+        while let Some((name, done)) = work.next().await {
+            match done {
+                Ok(taken) => report.taken.push(taken),
+                // This path could not be read; the others are not its hostages.
+                Err(NodeError::File { source, .. }) => {
+                    report.not_sealed.push(unsealable(Path::new(&name), "CMT-1140", source));
+                }
+                Err(e) => return Err(e),
+            }
+            if report.taken.len() % PUBLISH_EVERY == 0 {
+                self.sequencer.run().await?;
+            }
+        }
+        drop(work);
+        self.sequencer.run().await?;
+        Ok(report)
+    }
+
+    async fn take_in(&self, source: Source, manner: &Manner) -> Result<Taken, NodeError> {
+        let name = name_of(&source);
+        let (sealed, copy) = match source {
+            Source::File(path) => {
+                let file = tokio::fs::File::open(&path).await.map_err(|e| NodeError::file("opening", &path, e))?;
+                self.seal(&path, file).await?
+            }
+            Source::Standard => {
+                use std::os::fd::AsFd as _;
+                let fd = io::stdin().as_fd().try_clone_to_owned();
+                let file = fd.map_err(|e| NodeError::file("opening", Path::new("-"), e))?;
+                self.seal(Path::new("-"), tokio::fs::File::from_std(file.into())).await?
+            }
+            Source::Bytes(_, bytes) => self.seal(Path::new(&name), io::Cursor::new(bytes)).await?,
+        };
+        let mut conn = self.state.read().await?;
+        let known = exhibits::find(&mut conn, &sealed.id).await?.filter(|e| e.erased_at.is_none());
+        drop(conn);
+        match known {
+            Some(known) => self.again(&name, &sealed, &known, manner).await,
+            None => self.first_time(name, sealed, copy, manner).await,
+        }
+    }
+
+    async fn seal(&self, path: &Path, from: impl AsyncRead + Unpin + Send) -> Result<(Sealed, Option<Filling>), NodeError> {
+        let mut tee = Tee { inner: from, copy: Filling::new().ok() };
+        let sealed = match self.vault.seal(&mut tee).await {
+            Ok(sealed) => sealed,
+            Err(e @ evidence::EvidenceError::Input { .. }) => {
+                return Err(NodeError::file("reading", path, io::Error::other(e.to_string())));
+            }
+            Err(e) => return Err(e.into()),
+        };
+        Ok((sealed, tee.copy))
+    }
+
+    /// Bytes that are here already: one more name, one more custody event.
+    async fn again(&self, name: &str, sealed: &Sealed, known: &Exhibit, manner: &Manner) -> Result<Taken, NodeError> {
+        let event = self.intake(sealed.commitment, manner.act, &manner.why, manner.obtained);
+        let (custody, leaf) = self.custody(sealed.id, &event)?;
+        let exhibit = Exhibit { names: vec![name.to_owned()], ..known.clone() };
+        let batch = Batch { exhibits: vec![exhibit], custody: vec![custody], leaves: vec![leaf], ..Batch::default() };
+        commit(&self.state, &batch, event.when).await?;
+        Ok(Taken {
+            schema: "comity.ingested/1",
+            exhibit: sealed.id,
+            name: name.to_owned(),
+            kind: known.kind,
+            compression: known.compression,
+            size: known.size,
+            fresh: false,
+            rows: 0,
+            unreadable: Vec::new(),
+        })
+    }
+
+    async fn first_time(
+        &self, name: String, sealed: Sealed, copy: Option<Filling>, manner: &Manner,
+    ) -> Result<Taken, NodeError> {
+        let now = self.clock.now();
+        let heard = self.read_in_child(&sealed, copy, now).await;
+        let (heard, trouble) = match heard {
+            Ok(heard) => (heard, None),
+            // A refusal is ours (a full disk); anything else is the exhibit's own doing and costs only itself.
+            Err(e @ (WorkError::Refused(_) | WorkError::Unconfined { .. } | WorkError::Start(_))) => return Err(e.into()),
+            Err(e) => (
+                Heard {
+                    compression: Compression::None,
+                    kind: ExhibitKind::Unknown,
+                    summary: Summary::default(),
+                    files: Vec::new(),
+                },
+                Some(e),
+            ),
+        };
+        let unreadable = left_out(heard.kind, sealed.size, &heard.summary, trouble.as_ref());
+        let findings: Vec<Finding> = unreadable.iter().map(|l| unreadable_finding(l, sealed.id)).collect();
+        let event = self.intake(sealed.commitment, manner.act, &manner.why, manner.obtained);
+        let (custody, leaf) = self.custody(sealed.id, &event)?;
+        let exhibit = Exhibit {
+            id: sealed.id,
+            kind: heard.kind,
+            compression: heard.compression,
+            size: sealed.size,
+            names: vec![name.clone()],
+            obtained: manner.obtained,
+            sealed_at: event.when,
+            commitment: sealed.commitment,
+            derived_from: None,
+            erased_at: None,
+        };
+        let mut jobs = Vec::new();
+        if examined(heard.kind) {
+            jobs.push(NewJob::new("examine", &sealed.id.to_string(), &heard.kind, now)?);
+        }
+        let rows = heard.files.iter().map(|f| f.records).sum();
+        let batch = Batch {
+            exhibits: vec![exhibit],
+            custody: vec![custody],
+            findings,
+            telemetry: heard.files,
+            leaves: vec![leaf],
+            jobs,
+            completes: None,
+        };
+        commit(&self.state, &batch, event.when).await?;
+        Ok(Taken {
+            schema: "comity.ingested/1",
+            exhibit: sealed.id,
+            name,
+            kind: heard.kind,
+            compression: heard.compression,
+            size: sealed.size,
+            fresh: true,
+            rows,
+            unreadable,
+        })
+    }
+
+    /// A child's input: the copy made while sealing, or the sealed bytes streamed where they are large.
+    pub(super) async fn input(&self, sealed: &ExhibitId, size: u64, copy: Option<Filling>) -> Result<Input, NodeError> {
+        let broken = |e| NodeError::file("preparing", Path::new("a child's input"), e);
+        if let Some(copy) = copy {
+            return copy.seal().map_err(broken);
+        }
+        let mut reader = self.vault.open_blocking(sealed).await?;
+        if size <= MEMORY_LIMIT {
+            return tokio::task::spawn_blocking(move || {
+                let mut filling = Filling::new()?;
+                io::copy(&mut reader, &mut filling)?;
+                filling.seal()
+            })
+            .await
+            .map_err(|e| broken(io::Error::other(e)))?
+            .map_err(broken);
+        }
+        let (input, mut writer) = Input::pipe(size).map_err(broken)?;
+        std::thread::spawn(move || {
+            // A child that stops early closes the pipe: that is its affair.
+            let _ = io::copy(&mut reader, &mut writer).and_then(|_| writer.flush());
+        });
+        Ok(input)
+    }
+
+    async fn read_in_child(&self, sealed: &Sealed, copy: Option<Filling>, now: Timestamp) -> Result<Heard, WorkError> {
+        let input =
+            self.input(&sealed.id, sealed.size, copy).await.map_err(|e| WorkError::Refused(e.to_string()))?;
+        let mut intake = Intake {
+            protection: None,
+            exhibit: sealed.id,
+            now,
+            keys: self.keys.clone(),
+            networks: self.networks.clone(),
+            geo: self.geo.clone(),
+            telemetry: self.telemetry.clone(),
+            files: Files::new(),
+            parts: Default::default(),
+            heard: Heard {
+                compression: Compression::None,
+                kind: ExhibitKind::Unknown,
+                summary: Summary::default(),
+                files: Vec::new(),
+            },
+        };
+        let pool = self.pool.clone();
+        // Rows are prepared on this thread while the child parses on another core.
+        let work = move || {
+            pool.run(Mode::Read, input, |frame| intake.frame(frame))?;
+            intake.finish().map_err(WorkError::Refused)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))?
+    }
+}
+
+/// Turns a child's frames into telemetry files.
+struct Intake {
+    protection: Option<Protection>,
+    exhibit: ExhibitId,
+    now: Timestamp,
+    keys: Arc<Keys>,
+    networks: Arc<Networks>,
+    geo: Geo,
+    telemetry: TelemetryFolder,
+    files: Files,
+    parts: std::collections::BTreeMap<&'static str, u32>,
+    heard: Heard,
+}
+
+impl Intake {
+    fn frame(&mut self, frame: Frame) -> Result<(), String> {
+        match frame {
+            Frame::Kind(compression, kind) => (self.heard.compression, self.heard.kind) = (compression, kind),
+            Frame::Rows(rows) => {
+                for row in rows {
+                    let at = Timestamp(time_of(&row));
+                    let protection = self.protection.get_or_insert_with(|| {
+                        Protection::new(self.networks.clone(), &self.keys.pseudonym, at, self.geo.clone())
+                    });
+                    let preparer = Preparer { home: protection, exhibit: self.exhibit, ingested: self.now };
+                    if let Some(file) = self.files.push(preparer.prepare(row)).map_err(|e| e.to_string())? {
+                        self.keep(&file)?;
+                    }
+                }
+            }
+            Frame::Summary(summary) => self.heard.summary = summary,
+            Frame::Finding(_) | Frame::Escapes(_) => return Err("a reading child states no findings".into()),
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, file: &TableFile) -> Result<(), String> {
+        let path = self.telemetry.draft();
+        std::fs::write(&path, &file.bytes).map_err(|e| format!("writing telemetry: {e}"))?;
+        let part = self.parts.entry(file.table.name()).or_default();
+        let draft = Draft {
+            path: &path,
+            table: file.table.name(),
+            exhibit: self.exhibit,
+            part: *part,
+            records: file.rows,
+            span: Some((Timestamp(file.first), Timestamp(file.last))),
+        };
+        *part += 1;
+        self.heard.files.push(self.telemetry.adopt(&draft).map_err(|e| e.to_string())?);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Heard, String> {
+        for file in std::mem::take(&mut self.files).finish().map_err(|e| e.to_string())? {
+            self.keep(&file)?;
+        }
+        Ok(self.heard)
+    }
+}
+
+fn time_of(row: &botnet::rows::Row) -> i64 {
+    match row {
+        botnet::rows::Row::Flow(r) => r.ts,
+        botnet::rows::Row::Dns(r) => r.ts,
+        botnet::rows::Row::Hit(r) => r.event,
+    }
+}
+
+fn name_of(source: &Source) -> String {
+    match source {
+        Source::File(path) => path.display().to_string(),
+        Source::Standard => "-".into(),
+        Source::Bytes(name, _) => name.clone(),
+    }
+}
+
+/// Whether an examiner knows this kind.
+pub fn examined(kind: ExhibitKind) -> bool {
+    !kind.telemetry()
+        && !matches!(
+            kind,
+            ExhibitKind::Unknown | ExhibitKind::Text | ExhibitKind::ZeekOther | ExhibitKind::Bundle | ExhibitKind::Receipt
+        )
+}
+
+fn left_out(kind: ExhibitKind, size: u64, summary: &Summary, trouble: Option<&WorkError>) -> Vec<Left> {
+    let skipped = |s: &Skipped| Left { code: s.code.clone(), at: s.at.clone(), why: s.reason.clone(), records: s.records };
+    let mut out: Vec<Left> = summary.skipped.iter().map(skipped).collect();
+    if kind == ExhibitKind::Unknown && trouble.is_none() {
+        let why = if size == 0 { "it is empty" } else { "it has no format that this program reads" };
+        out.push(Left { code: "CMT-1144".into(), at: "the whole".into(), why: why.into(), records: 0 });
+    }
+    if let Some((code, why)) = &summary.fatal {
+        out.push(Left { code: code.clone(), at: "the rest".into(), why: why.clone(), records: 0 });
+    }
+    if let Some(e) = trouble {
+        let code = miette::Diagnostic::code(e).map_or_else(String::new, |c| c.to_string());
+        out.push(Left { code, at: "the whole".into(), why: e.to_string(), records: 0 });
+    }
+    out
+}
+
+pub(super) fn unreadable_finding(left: &Left, exhibit: ExhibitId) -> Finding {
+    Unsealed {
+        examiner: "comity.work".into(),
+        version: 1,
+        confidence: Confidence::new(100),
+        reason: format!("{}: {}", left.at, left.why),
+        body: FindingBody::Unreadable { code: left.code.clone(), at: left.at.clone(), records: left.records },
+    }
+    .seal(vec![exhibit])
+}
