@@ -6,7 +6,7 @@
 
 use crate::{
     Act, Clause, Kind,
-    clause::{Body, Form, Members, OnwardRule, Party, Scope, Share},
+    clause::{Body, Form, Members, OnwardRule, Party, Protect, Scope, Share},
     diagnostics::Problem,
     fields::{At, list, nearest},
 };
@@ -386,41 +386,32 @@ impl<'a> Checker<'a> {
     }
 
     fn share_protected(&self, s: &Share, problems: &mut Vec<Problem>) {
+        let rules: Vec<(&Clause, &Protect)> = (self.clauses.iter())
+            .filter_map(|c| if let Body::Protect(p) = &c.body { Some((c, p)) } else { None })
+            .collect();
         for category in &s.categories {
-            let mut gap = None;
             for (purpose, act) in Self::uses(s) {
-                let rules = self.clauses.iter().filter_map(|c| match &c.body {
-                    Body::Protect(p) if p.scope.covers(category.value, purpose, act, &s.to.value) => {
-                        Some((c, p))
-                    }
-                    _ => None,
-                });
-                let mut any = false;
-                for (clause, rule) in rules {
-                    any = true;
-                    if rule.form.value == Form::Plain(Protection::Never) {
-                        problems.push(
-                            Problem::new(
-                                "CMT-0134",
-                                format!("`{}` is shared and may never leave", category.value),
-                            )
-                            .label(category.span.clone(), format!("shared for `{purpose}`"))
-                            .label(rule.form.span.clone(), format!("clause {} says never", clause.number))
-                            .help("take the category out of the share, or narrow the protection"),
-                        );
-                        return;
-                    }
-                }
-                if !any {
-                    gap = gap.or(Some((purpose, act)));
-                }
-            }
-            if let Some((purpose, act)) = gap {
-                problems.push(
+                let covering = || {
+                    rules.iter().filter(|(_, p)| p.scope.covers(category.value, purpose, act, &s.to.value))
+                };
+                let never = covering().find(|(_, p)| p.form.value == Form::Plain(Protection::Never));
+                let problem = if let Some((clause, rule)) = never {
+                    Problem::new("CMT-0134", format!("`{}` is shared and may never leave", category.value))
+                        .label(category.span.clone(), format!("shared for `{purpose}`"))
+                        .label(rule.form.span.clone(), format!("clause {} says never", clause.number))
+                        .help("take the category out of the share, or narrow the protection")
+                } else if covering().next().is_none() {
                     Problem::new("CMT-0124", format!("nothing protects `{}`", category.value))
-                        .label(category.span.clone(), format!("no `protect` clause speaks of it for `{purpose}` and `{act}`"))
-                        .help("add a `protect` clause that names it; `form = \"clear\"` if it may leave as it is"),
-                );
+                        .label(
+                            category.span.clone(),
+                            format!("no `protect` clause speaks of it for `{purpose}` and `{act}`"),
+                        )
+                        .help("add a `protect` clause that names it; `form = \"clear\"` if it may leave as it is")
+                } else {
+                    continue;
+                };
+                problems.push(problem);
+                break;
             }
         }
     }

@@ -5,7 +5,7 @@
 //! Elsewhere: the facts of one request (`ask`), what is made of the answer (`agreements`).
 //! A rule names its clause in `@clause`, a prohibition in `@standing`; duties ride in `@duty`. Every text in a rule is
 //! an id or a word of the vocabulary: no prose and no name reaches Cedar.
-//! Every attribute of a request is required, so no rule can err on a missing one (Cedar skips a `forbid` that errs).
+//! Bounds: a policy is refused above about 64 MiB. Every attribute of a request is required, so no rule can err on a missing one (Cedar skips a `forbid` that errs).
 
 use crate::{
     Act, Agreement, Prohibition,
@@ -18,6 +18,9 @@ use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
 use std::fmt::Write as _;
 use terms::{Category, Digest, HandlingCode, PartnerId, Protection, Tlp};
+
+/// Largest policy that is written, as estimated from the text, in bytes.
+const MAX_POLICY: usize = 64 << 20;
 
 /// What a form counts as in the policy: the higher, the stronger. A form in which nothing can be sent is not one.
 pub(crate) fn rank(form: Protection) -> i64 {
@@ -84,6 +87,17 @@ pub fn compile(agreement: &Agreement) -> Result<Policy, PolicyError> {
     let fail = |why: String| PolicyError { agreement: agreement.id().clone(), why };
     let schema_text = schema_text();
     let (schema, _) = Schema::from_cedarschema_str(&schema_text).map_err(|e| fail(e.to_string()))?;
+    // Each share is written once for each of its categories, with the members it names: bounded before it is written.
+    let size: usize = (agreement.bodies())
+        .filter_map(|(_, b)| if let Body::Share(s) = b { Some(s) } else { None })
+        .map(|s| {
+            let members = agreement.party(&s.to.value).map_or(0, |p| p.members.len());
+            (s.categories.len() + 1) * (members * if s.own { 400 } else { 140 } + 1_000)
+        })
+        .sum();
+    if size > MAX_POLICY {
+        return Err(fail("it would be too large: fewer `share` clauses or members".to_owned()));
+    }
     let (rules_text, duties_text) = (Writer { a: agreement }.rules(), Writer { a: agreement }.duties());
     let rules: PolicySet = rules_text.parse().map_err(|e| fail(format!("{e:?}")))?;
     let duties: PolicySet = duties_text.parse().map_err(|e| fail(format!("{e:?}")))?;

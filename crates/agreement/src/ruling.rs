@@ -153,23 +153,23 @@ impl Diagnostic for Denial {
 /// [`Agreements::rule`](crate::Agreements::rule) makes one: it has no constructor, no public field and no `Clone`.
 ///
 /// It cannot be made outside:
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// let permit = agreement::Permit { inner: todo!() };
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// let permit = agreement::Permit::default();
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// let permit: agreement::Permit = serde_json::from_str("{}").unwrap();
 /// ```
 /// It cannot be copied:
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn twice(permit: agreement::Permit) -> (agreement::Permit, agreement::Permit) {
 ///     (permit.clone(), permit)
 /// }
 /// ```
 /// It is gone once redeemed:
-/// ```compile_fail
+/// ```compile_fail,E0382
 /// fn twice(permit: agreement::Permit, bytes: terms::Digest, now: terms::Timestamp) {
 ///     let _first = permit.redeem(bytes, now);
 ///     let _second = permit.redeem(bytes, now);

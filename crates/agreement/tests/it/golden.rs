@@ -103,3 +103,20 @@ fn no_text_stops_the_reader() {
     assert!(parse("long", &"x".repeat(2 << 20)).is_err());
     assert!(parse("empty", "").is_err());
 }
+
+#[test]
+fn a_text_that_would_explode_is_refused_before_it_does() {
+    // 1,200 members and 400 shares of everything fit into a text and not into a policy.
+    let members: String =
+        (0..1_200).map(|n| format!("  {{ id = \"m{n}\", place = \"DE\", since = 2026-01-15 }},\n")).collect();
+    let share = |n: usize| {
+        format!(
+            "### 6.{n} More\n\nAnd more.\n\n```clause\nkind = \"share\"\nfrom = \"firm\"\nto = \"agency\"\nmembers = \"all\"\n\
+             categories = [\"malware-sample\", \"victim-ip\"]\npurpose = [\"botnet-measurement\"]\nact = [\"receive\"]\n```\n\n"
+        )
+    };
+    let shares: String = (1..400).map(share).collect();
+    let text = BASE.replacen("members = [\n", &format!("members = [\n{members}"), 1) + &shares;
+    let a = parse("big", &text).unwrap();
+    assert!(agreement::compile(&a).is_err_and(|e| e.why.contains("too large")));
+}
