@@ -227,7 +227,7 @@ fn a_scan_beyond_the_table_loses_no_flow() {
     let packets: Vec<(i64, Vec<u8>)> = (0..n)
         .map(|i| {
             let [_, a, b, c] = i.to_be_bytes();
-            (i64::from(i), udp((CLIENT, 7), ([198, 18 | (a & 1), b, c], 1_000), b"x"))
+            (i64::from(i), udp((CLIENT, 7), ([198, 18, b, c], 1_000 + u16::from(a)), b"x"))
         })
         .collect();
     let capture = capture(FORMS[0], &packets);
@@ -239,7 +239,7 @@ fn a_scan_beyond_the_table_loses_no_flow() {
     let summary = read(ExhibitKind::Pcap, &mut reader, &mut |row| {
         if let Row::Flow(f) = row {
             assert!(seen > 0 || f.ts == 0);
-            sources.insert(f.remote);
+            sources.insert((f.remote, f.remote_port));
             seen += 1;
         }
         ControlFlow::Continue(())
