@@ -34,7 +34,7 @@ pub use activity::{PlaceBots, Signature, Victim};
 pub use c2::{C2Options, Ranked, Signs};
 pub use estimate::{Estimate, Refusal, estimate};
 pub use names::{NameOptions, look};
-pub use outcome::Outcome;
+pub use outcome::{Calls, Outcome};
 
 /// Files that make up the tables, as the state store's manifest lists them: absolute local paths, or URLs under the
 /// store of [`Options`].

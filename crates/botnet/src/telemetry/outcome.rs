@@ -1,7 +1,18 @@
 //! What became of the bots seen before an operation: found by identity, not by address.
 
-use super::{Telemetry, TelemetryError, Window, list};
-use std::collections::BTreeSet;
+use super::{Columns, Telemetry, TelemetryError, Window, activity::day, list};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use terms::{Day, Timestamp};
+
+/// One bot that carries an id of its own, with what was seen of it in a window.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls<'a> {
+    /// What its latest labelled sighting says it is of: `family/variant`, or the family alone.
+    pub botnet: Option<&'a str>,
+    /// On which day it called which channel (by key); each pair once, in the order of days.
+    pub seen: &'a [(Day, Arc<str>)],
+}
 
 /// Bots seen before, by what was seen of them after; and those that are new.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,6 +30,68 @@ pub struct Outcome {
 }
 
 impl Telemetry {
+    /// Hands over every bot of a window that carries an id of its own, one after the other: memory holds one bot.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    pub async fn each_bot(
+        &self,
+        window: Window,
+        take: &mut (dyn FnMut(&Calls<'_>) + Send),
+    ) -> Result<(), TelemetryError> {
+        const NAME: &str = "outcome.each-bot";
+        let day = day("event");
+        let sql = format!(
+            "SELECT DISTINCT bot, {day} AS day, botnet, channel FROM sightings
+             WHERE {} AND bot <> source ORDER BY bot, day, channel, botnet",
+            window.sql("event")
+        );
+        let mut names: HashMap<String, Arc<str>> = HashMap::new();
+        let (mut bot, mut label, mut seen) = (String::new(), None::<String>, Vec::new());
+        self.each(NAME, &sql, &mut |batch| {
+            let c = Columns { name: NAME, batch };
+            for i in 0..batch.num_rows() {
+                let (who, key) = (c.text(0, i)?, c.text(3, i)?);
+                if who != bot {
+                    hand_over(&label, &mut seen, take);
+                    who.clone_into(&mut bot);
+                    label = None;
+                }
+                if let Some(text) = c.maybe(2, i)? {
+                    label = Some(text.to_owned());
+                }
+                let channel = match names.get(key) {
+                    Some(known) => Arc::clone(known),
+                    None => {
+                        let name: Arc<str> = Arc::from(key);
+                        names.insert(key.to_owned(), Arc::clone(&name));
+                        name
+                    }
+                };
+                seen.push((Day(i32::try_from(c.int(1, i)?).unwrap_or(i32::MAX)), channel));
+            }
+            Ok(())
+        })
+        .await?;
+        hand_over(&label, &mut seen, take);
+        Ok(())
+    }
+
+    /// First and last sighting of a window; none where it has none.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    pub async fn span(&self, window: Window) -> Result<Option<(Timestamp, Timestamp)>, TelemetryError> {
+        let sql = format!(
+            "SELECT count(*), min(event), max(event) FROM sightings WHERE {}",
+            window.sql("event")
+        );
+        let rows = self.rows("outcome.span", &sql, 1, |c, i| {
+            Ok((c.int(0, i)? > 0).then_some((Timestamp(c.int(1, i)?), Timestamp(c.int(2, i)?))))
+        });
+        Ok(rows.await?.first().copied().flatten())
+    }
+
     /// Follows the bots of `before` into `after`. `taken` are the keys of the channels that now answer with a sinkhole
     /// or not at all, generated names of the days after among them.
     ///
@@ -56,5 +129,18 @@ impl Telemetry {
             })
         });
         Ok(rows.await?.first().copied().unwrap_or_default())
+    }
+}
+
+fn hand_over(
+    label: &Option<String>,
+    seen: &mut Vec<(Day, Arc<str>)>,
+    take: &mut (dyn FnMut(&Calls<'_>) + Send),
+) {
+    if !seen.is_empty() {
+        // One pair can come twice, under two labels of one day.
+        seen.dedup();
+        take(&Calls { botnet: label.as_deref(), seen });
+        seen.clear();
     }
 }
