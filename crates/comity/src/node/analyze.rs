@@ -8,7 +8,7 @@ use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
 use crate::store::jobs::{Job, LEASE, Queue};
 use crate::store::{Batch, commit, exhibits, findings, manifest};
-use crate::work::WorkError;
+use crate::work::{Input, WorkError};
 use crate::work::protocol::{Frame, Mode};
 use botnet::telemetry::{C2Options, Found, Locations, NameOptions, Options, Window};
 use botnet::{Telemetry, tables::Table};
@@ -16,12 +16,14 @@ use evidence::custody::{Act, Why};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use terms::{Channel, Day, DgaSpec, ExhibitId, Finding, FindingBody, Unsealed};
+use terms::{Channel, Compression, Day, DgaSpec, ExhibitId, ExhibitKind, Finding, FindingBody, Unsealed};
 
 const TOGETHER: usize = 2;
 const PUBLISH_EVERY: u64 = 256;
 /// Samples are compared when their TLSH distance is at most this (about the distance of builds of one family).
 const ALIKE: u32 = 60;
+/// Bytes of account lines that are read together.
+const MOST_MONEY: u64 = 256 << 20;
 /// Alike pairs that become findings.
 const MOST_PAIRS: usize = 5_000;
 /// Days before and after the seen ones for which generated names are matched.
@@ -175,6 +177,7 @@ impl Node {
     async fn correlate(&self) -> Result<u64, NodeError> {
         let tables = self.tables().await?;
         let mut found: Vec<Finding> = self.alike().await?;
+        found.extend(self.money_together().await?);
         let beacons = tables.command_and_control(&C2Options::default()).await?;
         found.extend(beacons.into_iter().filter(|r| !r.exhibits.is_empty()).map(|r| r.finding.seal(r.exhibits)));
         let specs = self.algorithms().await?;
@@ -198,6 +201,46 @@ impl Node {
             }
         }
         Ok(specs)
+    }
+
+    /// Accounts and the movements between them often lie in several exhibits: read one after the other as one, by one
+    /// child, they tell what passed through whom.
+    async fn money_together(&self) -> Result<Vec<Finding>, NodeError> {
+        let mut conn = self.state.read().await?;
+        let all = exhibits::of_kind(&mut conn, ExhibitKind::Accounts, None, 1000).await?;
+        drop(conn);
+        let plain = |e: &&exhibits::Exhibit| e.erased_at.is_none() && e.compression == Compression::None;
+        let lines: Vec<&exhibits::Exhibit> = all.iter().filter(plain).collect();
+        if lines.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let mut together = Vec::new();
+        for exhibit in &lines {
+            let room = MOST_MONEY.saturating_sub(together.len() as u64);
+            if exhibit.size > room {
+                tracing::warn!(exhibit = %exhibit.id, "account lines above the bound are read on their own only");
+                continue;
+            }
+            together.extend(self.vault.read(&exhibit.id, room).await?);
+            together.push(b'\n');
+        }
+        let ids: Vec<ExhibitId> = lines.iter().map(|e| e.id).collect();
+        let pool = self.pool.clone();
+        let work = move || {
+            let input = Input::of(&together)?;
+            let mut found = Vec::new();
+            pool.run(Mode::Examine, input, |frame| {
+                if let Frame::Finding(finding) = frame
+                    && matches!(finding.body, FindingBody::Account { .. })
+                {
+                    found.push(finding.seal(ids.clone()));
+                }
+                Ok(())
+            })?;
+            Ok::<_, WorkError>(found)
+        };
+        let ended = tokio::task::spawn_blocking(work).await;
+        Ok(ended.map_err(|e| WorkError::Refused(format!("the examining thread ended: {e}")))??)
     }
 
     async fn alike(&self) -> Result<Vec<Finding>, NodeError> {

@@ -502,6 +502,7 @@ impl Node {
         let received = exchange::open_bundle(&bytes, &self.keys.sealing)?;
         let agreements = self.agreements().await?;
         let accepted = exchange::receive(&received, &self.partner, &agreements, now)?;
+        self.refuse_replay(&accepted).await?;
         let clauses: Vec<String> = accepted.ruling().clauses.iter().map(ToString::to_string).collect();
         let manner = |obtained| Manner {
             obtained,
@@ -534,6 +535,20 @@ impl Node {
             receipt: path.display().to_string(),
             hits,
         })
+    }
+
+    /// The same release again is taken in again and receipted anew; another payload under a known release is a fraud.
+    async fn refuse_replay(&self, accepted: &Accepted) -> Result<(), NodeError> {
+        let id = &accepted.header().release;
+        let mut conn = self.state.read().await?;
+        let known: Option<Record<KeptRelease>> = records::RELEASES.get(&mut conn, id.as_str()).await?;
+        match known {
+            Some(known) if known.body.record.payload != accepted.digest() => {
+                let what = format!("release `{id}` was taken in before with other content");
+                Err(NodeError::NotVerified { what })
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn keep_received(
