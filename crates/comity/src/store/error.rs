@@ -304,6 +304,18 @@ pub enum StoreError {
         /// Some of them.
         which: String,
     },
+    /// The embedded state store's file is damaged.
+    #[error("the state store is damaged: {why}")]
+    #[diagnostic(
+        code("CMT-1029"),
+        help(
+            "restore `state.db` (with `state.db-wal`) from a backup; vault and ledger are files of their own"
+        )
+    )]
+    Damaged {
+        /// What the database said.
+        why: String,
+    },
 }
 
 impl StoreError {
@@ -325,6 +337,8 @@ impl StoreError {
             Some("13" | "53100") => Self::Full { what: format!("writing the state store (`{statement}`)") },
             // SQLITE_BUSY, SQLITE_BUSY_SNAPSHOT, SQLITE_LOCKED; PostgreSQL lock_not_available.
             Some("5" | "517" | "6" | "55P03") => Self::Busy { statement },
+            // SQLITE_CORRUPT (with its extended codes), SQLITE_NOTADB.
+            Some("11" | "26" | "267" | "523" | "779") => Self::Damaged { why: source.to_string() },
             _ if full_file => Self::Full { what: format!("writing the state store (`{statement}`)") },
             _ => Self::Database { statement, source: Box::new(source) },
         }

@@ -175,12 +175,7 @@ impl State {
                 expected: "give `postgres://user@host/database`, or nothing for the file in the home",
             });
         };
-        if backend == Backend::Postgres {
-            // A pool would try again for half a minute; a person wants to hear at once that nobody answers.
-            let probe =
-                AnyConnection::connect(&full).await.map_err(|e| unreachable_store(url, backend, &e))?;
-            probe.close().await.map_err(|e| unreachable_store(url, backend, &e))?;
-        }
+        probe(&full, backend).await.map_err(|e| unreachable_store(url, backend, e))?;
         let options = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30))
@@ -192,7 +187,7 @@ impl State {
                     Ok(())
                 })
             });
-        let pool = options.connect(&full).await.map_err(|e| unreachable_store(url, backend, &e))?;
+        let pool = options.connect(&full).await.map_err(|e| unreachable_store(url, backend, e))?;
         let state = Self { pool, backend };
         state.migrate().await?;
         Ok(state)
@@ -271,15 +266,30 @@ pub fn statements() -> impl Iterator<Item = &'static Statement> {
     lists.into_iter().flatten().copied()
 }
 
-fn unreachable_store(url: &str, backend: Backend, error: &sqlx::Error) -> StoreError {
-    let missing = error.as_database_error().and_then(|e| e.code()).is_some_and(|c| c == "14");
-    if backend == Backend::Sqlite && missing {
+/// One connection by itself first: a pool would try again for half a minute, and a person wants to hear at once that
+/// nobody answers or that the file is damaged.
+async fn probe(url: &str, backend: Backend) -> Result<(), sqlx::Error> {
+    let mut conn = AnyConnection::connect(url).await?;
+    if backend == Backend::Sqlite {
+        conn.execute(PRAGMAS).await?;
+    }
+    conn.close().await
+}
+
+fn unreachable_store(url: &str, backend: Backend, error: sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(|e| e.code()).map(|c| c.into_owned());
+    if backend == Backend::Sqlite && code.as_deref() == Some("14") {
         let path = url.trim_start_matches("sqlite://").to_owned();
         let mend =
             "restore `state.db` from a backup; a home without it knows none of its exhibits".to_owned();
         return StoreError::Missing { piece: "state.db", path, mend };
     }
-    StoreError::Unreachable { url: shown(url), why: error.to_string() }
+    match StoreError::sql("state.open", error) {
+        StoreError::Database { source, .. } => {
+            StoreError::Unreachable { url: shown(url), why: source.to_string() }
+        }
+        known => known,
+    }
 }
 
 type Bound<'q> = Query<'q, Any, AnyArguments>;

@@ -413,6 +413,22 @@ async fn a_store_that_is_not_there_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_has_its_own_code() {
+    let store = sqlite().await;
+    store.state.close().await;
+    let file = store.folder.path().join("state.db");
+    let whole = std::fs::read(&file).unwrap();
+    let mut harmed = whole.clone();
+    // The page that holds the list of tables, behind the header.
+    harmed[100..4000].fill(0xff);
+    for bytes in [b"this is a letter and no database".as_slice(), &harmed] {
+        std::fs::write(&file, bytes).unwrap();
+        let refused = State::open(&store.url).await.unwrap_err();
+        assert_eq!(refused.code().unwrap().to_string(), "CMT-1029", "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_database_has_its_own_code() {
     let Store { state, folder: _kept, .. } = sqlite().await;
     let mut tx = state.begin().await.unwrap();

@@ -278,6 +278,46 @@ async fn a_sequencer_whose_lease_was_taken_writes_nothing_more() {
     .await;
 }
 
+/// A folder in which somebody else's checkpoint appears while tiles are being written.
+#[derive(Debug)]
+struct Meddled {
+    inner: Model,
+    checkpoint: Vec<u8>,
+}
+
+impl Files for Meddled {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        self.inner.read(path)
+    }
+    fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        assert_ne!(path, "checkpoint", "it overwrites what another signed");
+        self.inner.write("checkpoint", &self.checkpoint)?;
+        self.inner.write(path, bytes)
+    }
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.inner.remove(path)
+    }
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_changed_meanwhile_is_not_overwritten() {
+    let all: Vec<NewLeaf> = (0..3).map(leaf).collect();
+    let clock = Arc::new(SetClock::new(Timestamp(0)));
+    let elsewhere = sqlite().await;
+    let other = Model::default();
+    queue(&elsewhere.state, &all, 0..3).await;
+    sequencer(&elsewhere.state, Arc::new(other.clone()), "other", &clock).run().await.unwrap();
+    let checkpoint = other.read("checkpoint").unwrap().unwrap();
+    let Store { state, folder: _kept, .. } = sqlite().await;
+    queue(&state, &all, 0..2).await;
+    let files = Meddled { inner: Model::default(), checkpoint };
+    let refused = sequencer(&state, Arc::new(files), "home", &clock).run().await.unwrap_err();
+    assert_eq!(refused.code().unwrap().to_string(), "CMT-1016", "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ledger_and_state_of_different_days_are_refused() {
     each(|Store { state, folder, .. }| async move {
