@@ -13,8 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::path::{Path, PathBuf};
 use terms::PartnerId;
 
-/// Variables that begin with `COMITY_` and are no keys: where the home is, and what is logged.
-const NOT_KEYS: [&str; 2] = ["home", "log"];
+/// Variables that begin with `COMITY_` and are no keys: where the home is, who acts and what opens it, what is logged.
+const NOT_KEYS: [&str; 5] = ["home", "log", "person", "passphrase", "passphrase_file"];
 
 /// What a node is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
