@@ -16,10 +16,11 @@ pub mod plan;
 pub mod protect;
 pub mod reporting;
 pub mod share;
+pub mod verify;
 
 use crate::store::{
     Clock, Config, Flags, Home, InitOptions, Mode, NodeClock, Sequencer, Sources, State, SystemClock, TelemetryFolder,
-    config, files, records, state, vault,
+    config, files, records, vault,
 };
 use crate::work::{Pool, sandbox};
 use error::NodeError;
@@ -137,7 +138,7 @@ impl Node {
         Keys::create(&home.keys(), &options.passphrase, &birth.person)?;
         let sources = Sources::of_process(Some(home.root()), options.flags.clone());
         let loaded = config::load(&sources)?;
-        State::create(&state_url(&home, &loaded.config)).await?.close().await;
+        State::of_home(&home, loaded.config.state.as_deref(), true).await?.close().await;
         drop(home);
         let mut options = options.clone();
         options.person = Some(birth.person.clone());
@@ -159,11 +160,18 @@ impl Node {
 
     /// Opens a home to work with it; this process owns it from here on.
     pub async fn open(options: &Options, verb: &str) -> Result<Self, NodeError> {
+        let node = Self::open_as_it_is(options, verb).await?;
+        node.recover().await?;
+        Ok(node)
+    }
+
+    /// Opens a home and mends nothing a killed process left: for `verify`, which looks at what is there.
+    pub async fn open_as_it_is(options: &Options, verb: &str) -> Result<Self, NodeError> {
         let home = Home::open(&options.dir, Mode::Work(verb), options.clock.now())?;
         let loaded = config::load(&Sources::of_process(Some(home.root()), options.flags.clone()))?;
         let config = loaded.config;
         let keys = Arc::new(Keys::open(&home.keys(), &options.passphrase)?);
-        let state = State::open(&state_url(&home, &config)).await?;
+        let state = State::of_home(&home, config.state.as_deref(), false).await?;
         let keystore = Arc::new(FileKeystore::open(&home.keys().join("objects"), keys.home.clone())?);
         let vault = vault::open(&home, config.vault.as_deref(), keystore)?;
         let telemetry = TelemetryFolder::open(&home, config.telemetry.as_deref())?;
@@ -197,12 +205,10 @@ impl Node {
             });
         }
         let pool = Pool::new(options.program.clone(), READY, config.allow_no_sandbox);
-        let node = Self {
+        Ok(Self {
             home, config, state, vault, keys, clock: options.clock.clone(), ruling_clock, pool, sequencer, telemetry, geo,
             networks, partner, person,
-        };
-        node.recover().await?;
-        Ok(node)
+        })
     }
 
     /// What a killed process left: half-sealed objects, unnamed telemetry, leaves that wait.
@@ -259,11 +265,6 @@ impl Node {
         event.obtained = Some(obtained);
         event
     }
-}
-
-/// The state store's URL: configured, or the file in the home.
-pub fn state_url(home: &Home, config: &Config) -> String {
-    config.state.clone().unwrap_or_else(|| state::sqlite_url(&home.state_file()))
 }
 
 /// The home's `config.toml`.
