@@ -33,7 +33,7 @@ use evidence::package::{Item, verify_package, write_package};
 use ledger::proof::{TlogProof, prove_inclusion};
 use ledger::{Commitment, NoteKey, Salt, checkpoint, commit, dsse};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use takedown::{Addressee, Plan, Situation, SituationError, Violation};
 use terms::{
@@ -437,13 +437,6 @@ fn free_name(to: &Addressee, taken: &mut BTreeSet<String>) -> String {
     let free = std::iter::once(name.to_owned()).chain(numbered).find(|n| !taken.contains(n)).unwrap_or_default();
     taken.insert(free.clone());
     free
-}
-
-/// The packages of a plan, by the addressees' folders.
-pub(crate) async fn packed(node: &Node, plan: &PlanId) -> Result<BTreeMap<String, Record<PackedReport>>, NodeError> {
-    let mut conn = node.state.read().await?;
-    let all: Vec<Record<PackedReport>> = records::PACKAGES.of(&mut conn, plan.as_str()).await?;
-    Ok(all.into_iter().map(|r| (r.id.clone(), r)).collect())
 }
 
 #[cfg(test)]

@@ -192,6 +192,15 @@ pub enum NodeError {
         /// What is wrong.
         what: String,
     },
+    /// What a plan rests on has changed since it was made.
+    #[error("plan `{plan}` does not hold any more: {what}")]
+    #[diagnostic(code("CMT-1150"), help("make a new plan with `comity plan`, and act on that one"))]
+    Changed {
+        /// The plan.
+        plan: String,
+        /// What changed.
+        what: String,
+    },
 }
 
 impl NodeError {
