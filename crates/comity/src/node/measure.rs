@@ -507,7 +507,9 @@ mod tests {
         assert_eq!((all.contained.bots, all.surviving.map(|s| s.bots)), (1, Some(1)));
         let blind = follow_up(&Census::default(), &after, after.last_two, 0.8, true);
         assert_eq!((blind.contained.bots, blind.surviving), (0, None));
-        let curve = daily(&Census { days: BTreeMap::from([(Day(0), 8)]), ..Census::default() }, &after, 0.8, None);
+        let mut census = Census::default();
+        census.days.insert(Day(0), 8);
+        let curve = daily(&census, &after, 0.8, None);
         let commanded: Vec<f64> = curve.iter().map(|d| d.commanded).collect();
         assert_eq!(commanded, [10.0, 1.25, 0.0, 0.0, 1.25]);
     }
