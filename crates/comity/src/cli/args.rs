@@ -1,0 +1,523 @@
+//! The command line as declared: verbs, flags, their help. No logic.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use terms::{Category, Obtained, Protection, Purpose, ThreatId, Timestamp};
+
+/// One partner's node.
+#[derive(Debug, Parser)]
+#[command(
+    name = "comity",
+    version,
+    about = "The framework in which companies and law enforcement take criminal organisations apart together.",
+    after_help = "Exit codes: 0 done · 1 error · 2 usage · 3 refused by an agreement · 4 verification failed · 5 incomplete \
+                  (partners missing) · 6 partly done (some input was unreadable and is listed, the rest is in) · 7 the \
+                  data cannot tell · 130 interrupted.",
+    propagate_version = true
+)]
+pub struct Cli {
+    /// Flags of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The home: the folder in which this node keeps everything.
+    #[arg(long, global = true, env = "COMITY_HOME", hide_env_values = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Print JSON on standard output: one object, or one a line for lists.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but results and errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Who acts, as custody names them.
+    #[arg(long, global = true, env = "COMITY_PERSON", hide_env_values = true, value_name = "NAME")]
+    pub person: Option<String>,
+    /// File whose first line is the passphrase that unlocks the keys (else `COMITY_PASSPHRASE`, else it is asked for).
+    #[arg(long, global = true, env = "COMITY_PASSPHRASE_FILE", hide_env_values = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// What overrides the configuration.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Flags that override the configuration; `comity doctor --config` shows what holds.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct Settings {
+    /// URL of the state store, instead of the file in the home.
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
+    pub state: Option<String>,
+    /// URL of the vault, instead of the folder in the home.
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
+    pub vault: Option<String>,
+    /// URL of the telemetry store, instead of the folder in the home.
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
+    pub telemetry: Option<String>,
+    /// How far the clock may go back, in milliseconds.
+    #[arg(long, global = true, hide_short_help = true, value_name = "MS")]
+    pub clock_tolerance_ms: Option<u64>,
+    /// Parse hostile bytes also where the system offers no sandbox.
+    #[arg(long, global = true, hide_short_help = true)]
+    pub allow_no_sandbox: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a home: keys, stores, ledger.
+    Init(Init),
+    /// Run one whole operation on generated evidence, with four partners on this machine.
+    Demo(Demo),
+    /// Explain what state a home is in and how to mend it.
+    Doctor(Doctor),
+    /// Seal files, folders or standard input as exhibits and read logs into telemetry.
+    Ingest(Ingest),
+    /// Examine what is sealed and list the findings.
+    Analyze(Analyze),
+    /// Judge findings together and rank the threats.
+    Assess(Assess),
+    /// Open, fill and report cases.
+    #[command(subcommand)]
+    Case(CaseVerb),
+    /// Plan who removes what, by which power, at one hour.
+    Plan(PlanArgs),
+    /// Write one package for each addressee of a plan; record what was done.
+    Act(Act),
+    /// Count the bots, and compare before and after.
+    Measure(Measure),
+    /// Check, sign and ask agreements; alone it lists them.
+    Agree(AgreeArgs),
+    /// Hand records to a partner under an agreement.
+    Share(Share),
+    /// Verify a home, a package or a receipt.
+    Verify(Verify),
+    /// Print shell completions or man pages.
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+/// `comity init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// This partner's id (lower-case letters, digits, `-`, `.`).
+    #[arg(long, value_name = "ID")]
+    pub partner: String,
+    /// The first person of the node.
+    #[arg(long, value_name = "NAME", default_value = "analyst-1")]
+    pub first_person: String,
+    /// Networks whose hosts are customers (repeatable); private ranges always are.
+    #[arg(long, value_name = "CIDR")]
+    pub customer_network: Vec<String>,
+    /// MMDB file that gives country and network of an address.
+    #[arg(long, value_name = "FILE")]
+    pub geo: Option<PathBuf>,
+}
+
+/// `comity demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Bots of the generated botnet.
+    #[arg(long, default_value_t = 5_000)]
+    pub bots: u32,
+    /// Seed: the same seed gives the same operation.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Keep homes, evidence and report here instead of in a new folder beside the temporary files.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Print the story only; do not try to open the report.
+    #[arg(long)]
+    pub headless: bool,
+}
+
+/// `comity doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Show each configuration value with its origin.
+    #[arg(long)]
+    pub config: bool,
+    /// Look at every sealed byte too, not only at the lists.
+    #[arg(long)]
+    pub deep: bool,
+    /// Say why the node's clock went back, so that rulings are given again.
+    #[arg(long, value_name = "REASON")]
+    pub clock_reason: Option<String>,
+    /// Remove what commands that were cut short left behind.
+    #[arg(long, conflicts_with = "clock_reason")]
+    pub sweep: bool,
+}
+
+/// How an exhibit came.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum How {
+    /// Its holder gave it freely.
+    Voluntary,
+    /// It was asked for.
+    Requested,
+    /// An order compelled it.
+    Compelled,
+}
+
+impl From<How> for Obtained {
+    fn from(how: How) -> Self {
+        match how {
+            How::Voluntary => Self::Voluntary,
+            How::Requested => Self::Requested,
+            How::Compelled => Self::Compelled,
+        }
+    }
+}
+
+/// `comity ingest`
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// Files and folders; `-` is standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How it was obtained.
+    #[arg(long, value_enum, default_value = "voluntary")]
+    pub obtained: How,
+    /// Why it was taken, for custody.
+    #[arg(long, value_name = "TEXT", default_value = "ingest")]
+    pub why: String,
+}
+
+/// `comity analyze`
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// Explain one finding (its id, or the first digits of it).
+    #[arg(long, value_name = "ID")]
+    pub why: Option<String>,
+    /// Print at most this many findings of a type [default: 10; with --json all]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Print findings of this type only.
+    #[arg(long, value_name = "TYPE", value_parser = PossibleValuesParser::new(KINDS))]
+    pub kind: Option<String>,
+    /// Let jobs that were given up run again.
+    #[arg(long)]
+    pub retry: bool,
+}
+
+/// `comity assess`
+#[derive(Debug, Args)]
+pub struct Assess {
+    /// Print at most this many threats.
+    #[arg(long, default_value_t = 10)]
+    pub top: usize,
+}
+
+/// `comity case …`
+#[derive(Debug, Subcommand)]
+pub enum CaseVerb {
+    /// Open a case on threats.
+    Open {
+        /// Title.
+        title: String,
+        /// Threats to gather (repeatable).
+        #[arg(long, value_name = "ID", required = true)]
+        threat: Vec<ThreatId>,
+    },
+    /// List the cases.
+    List,
+    /// Show one case.
+    Show {
+        /// The case.
+        case: String,
+    },
+    /// Gather again after a new `analyze` and `assess`.
+    Refresh {
+        /// The case.
+        case: String,
+    },
+    /// Add a note.
+    Note {
+        /// The case.
+        case: String,
+        /// The note.
+        text: String,
+    },
+    /// Write the case as one HTML file that opens offline.
+    Report {
+        /// The case.
+        case: String,
+        /// Where to write it.
+        #[arg(long, value_name = "FILE", default_value = "report.html")]
+        out: PathBuf,
+    },
+    /// Close a case.
+    Close {
+        /// The case.
+        case: String,
+    },
+}
+
+/// `comity plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The case.
+    #[arg(required_unless_present = "show")]
+    pub case: Option<String>,
+    /// Show a plan that was made, instead of making one.
+    #[arg(long, value_name = "PLAN", conflicts_with = "case")]
+    pub show: Option<String>,
+    /// The one hour (RFC 3339); default: ten days from now, on the hour.
+    #[arg(long, value_name = "TIME")]
+    pub hour: Option<Timestamp>,
+    /// Days over which bots must stay silent.
+    #[arg(long, default_value_t = 14, value_name = "DAYS")]
+    pub horizon: u16,
+    /// Most innocent tenants that may be cut off.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub collateral: u64,
+    /// How many taken channels the operator can bring back.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub rebuild: u32,
+}
+
+/// `comity act`
+#[derive(Debug, Args)]
+pub struct Act {
+    /// The plan.
+    pub plan: String,
+    /// Folder for the packages.
+    #[arg(long, value_name = "DIR", default_value = "packages")]
+    pub out: PathBuf,
+    /// Show what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `comity measure`
+#[derive(Debug, Args)]
+pub struct Measure {
+    /// The plan whose effect is measured; without it the bots of the window are counted.
+    #[arg(long, value_name = "ID")]
+    pub plan: Option<String>,
+    /// First day of the window before.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Timestamp>,
+    /// Last day of the window after.
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<Timestamp>,
+}
+
+/// `comity agree`
+#[derive(Debug, Args)]
+pub struct AgreeArgs {
+    /// What about agreements; without it they are listed.
+    #[command(subcommand)]
+    pub verb: Option<Agree>,
+}
+
+/// `comity agree …`
+#[derive(Debug, Subcommand)]
+pub enum Agree {
+    /// Print this partner's organisation key, as agreements hold it.
+    Key,
+    /// Fill the placeholders of a template.
+    #[command(alias = "new")]
+    Fill {
+        /// The template.
+        template: PathBuf,
+        /// `name=value` (repeatable).
+        #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+        set: Vec<(String, String)>,
+        /// Where to write the text.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Check a text and point at what is wrong.
+    Check {
+        /// The text.
+        file: PathBuf,
+    },
+    /// Sign a text with this partner's organisation key, or countersign it.
+    Sign {
+        /// The text.
+        file: PathBuf,
+        /// Where to write the signature file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The other party's signature file, to which ours is added.
+        #[arg(long, value_name = "FILE")]
+        countersign: Option<PathBuf>,
+    },
+    /// Take a text with both signatures into this home: from then on it is in force within its term.
+    Join {
+        /// The text.
+        file: PathBuf,
+        /// The signature file with both parties' signatures.
+        #[arg(long, value_name = "FILE")]
+        signature: PathBuf,
+    },
+    /// List the agreements and their state.
+    List,
+    /// Show one agreement.
+    Show {
+        /// The agreement.
+        agreement: String,
+    },
+    /// Ask whether something would be allowed, and by which clause. Writes nothing.
+    Test {
+        /// To whom.
+        #[arg(long, value_name = "PARTNER")]
+        to: String,
+        /// For which member of it.
+        #[arg(long, value_name = "MEMBER")]
+        member: Option<String>,
+        /// What for.
+        #[arg(long, value_parser = purpose)]
+        purpose: Purpose,
+        /// Category and form, as `c2-infrastructure=clear` (repeatable).
+        #[arg(long, value_name = "CATEGORY=FORM", required = true, value_parser = record)]
+        record: Vec<(Category, Protection)>,
+        /// How many records.
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        records: u64,
+        /// From whom; default: this partner.
+        #[arg(long, value_name = "PARTNER")]
+        from: Option<String>,
+    },
+}
+
+/// What is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// The case's channels and family as a STIX 2.1 bundle.
+    Indicators,
+    /// A member's own victims, as CSV.
+    Victims,
+    /// Bots per country, small numbers left out.
+    Counts,
+    /// A question: does any target of this plan concern you?
+    Question,
+    /// Sinkhole sightings, bots as pseudonyms.
+    Sightings,
+    /// The authority documents of this home.
+    Authorities,
+    /// Accounts through which money moved, as tokens.
+    Accounts,
+}
+
+/// `comity share`
+#[derive(Debug, Args)]
+pub struct Share {
+    /// What.
+    #[arg(value_enum)]
+    pub what: What,
+    /// The case (for a question: the plan).
+    #[arg(long, value_name = "ID", required_if_eq_any([("what", "indicators"), ("what", "question")]))]
+    pub of: Option<String>,
+    /// To which partner.
+    #[arg(long, value_name = "PARTNER")]
+    pub with: String,
+    /// For which member of it.
+    #[arg(long, value_name = "MEMBER")]
+    pub member: Option<String>,
+    /// What for.
+    #[arg(long, value_parser = purpose)]
+    pub purpose: Purpose,
+    /// Where to write the sealed bundle.
+    #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
+    pub out: Option<PathBuf>,
+    /// Say what the ruling would be; write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `comity verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A package's folder or a receipt's file; without it the home is verified.
+    pub path: Option<PathBuf>,
+    /// The key that signed a package, as agreements hold it (repeatable); no home is needed then.
+    #[arg(long, value_name = "KEY", requires = "path")]
+    pub key: Vec<String>,
+}
+
+/// What `generate` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Generated {
+    /// Completions for bash.
+    Bash,
+    /// Completions for zsh.
+    Zsh,
+    /// Completions for fish.
+    Fish,
+    /// Man pages, one for each verb.
+    Man,
+}
+
+/// `comity generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// What to write.
+    #[arg(value_enum)]
+    pub what: Generated,
+    /// Folder to write to.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+}
+
+/// What a finding can state, as its `type` says it.
+pub const KINDS: [&str; 12] = [
+    "format",
+    "hashes",
+    "configuration",
+    "similar",
+    "beacon",
+    "generated-names",
+    "activity",
+    "indicator",
+    "stix-object",
+    "asset",
+    "account",
+    "unreadable",
+];
+
+fn purpose(word: &str) -> Result<Purpose, String> {
+    Purpose::from_word(word).ok_or_else(|| format!("one of {}", words(Purpose::ALL.iter().map(|p| p.word()))))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("give it as name=value")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+/// `category=form`; the form is `clear`, `token`, `pseudonym` or `aggregate(k)`.
+fn record(text: &str) -> Result<(Category, Protection), String> {
+    let (category, form) =
+        text.split_once('=').ok_or("give it as category=form, as c2-infrastructure=clear")?;
+    let known = || {
+        format!("`{category}` is no category; there are {}", words(Category::ALL.iter().map(|c| c.word())))
+    };
+    Ok((Category::from_word(category).ok_or_else(known)?, form_of(form)?))
+}
+
+fn form_of(word: &str) -> Result<Protection, String> {
+    let refuse =
+        || format!("`{word}` is no form; there are `clear`, `token`, `pseudonym` and `aggregate(k)`");
+    match word {
+        "clear" => Ok(Protection::Clear),
+        "token" => Ok(Protection::Token),
+        "pseudonym" => Ok(Protection::Pseudonym),
+        _ => {
+            let k = word.strip_prefix("aggregate(").and_then(|w| w.strip_suffix(')')).ok_or_else(refuse)?;
+            k.parse().map(Protection::Aggregate).map_err(|_| refuse())
+        }
+    }
+}
+
+/// Words of a closed vocabulary, for messages.
+fn words<'a>(of: impl Iterator<Item = &'a str>) -> String {
+    of.map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
+}

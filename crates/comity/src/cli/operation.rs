@@ -1,0 +1,277 @@
+//! `plan`, `act` and `measure`: one operation decided, handed out, and its effect counted.
+
+use super::args::{Act, Measure, PlanArgs};
+use super::errors::Fault;
+use super::home::Meant;
+use super::laboratory::more;
+use super::out::{Out, Table, count, counted, money};
+use super::progress::Progress;
+use super::{Done, Outcome};
+use crate::node::act::{ActReport, PackedReport};
+use crate::node::measure::{MeasureReport, PopulationReport};
+use crate::node::plan::{PlanOptions, PlanReport};
+use takedown::{Action, Basis, Blocked, Floor, Plan};
+
+/// Rows of one list that people get; programs get all.
+const SHOWN: usize = 40;
+
+/// Makes a plan for a case, or shows one that was made.
+pub async fn plan(meant: &Meant, args: &PlanArgs, out: &mut Out) -> Done {
+    let node = meant.open("plan").await?;
+    let bar = Progress::open(out, "planning");
+    let report = match (&args.show, &args.case) {
+        (Some(plan), _) => node.plan_show(plan).await?,
+        (None, Some(case)) => {
+            let options = PlanOptions {
+                hour: args.hour,
+                horizon: args.horizon,
+                collateral: args.collateral,
+                rebuild: args.rebuild,
+            };
+            node.plan(case, options).await?
+        }
+        (None, None) => return Err(Fault::usage("no case is named", "`comity case list` lists the cases")),
+    };
+    drop(bar);
+    node.close().await?;
+    out.object(&report);
+    told(&report, out);
+    out.talk(format!("next: comity share question --of {0}, then comity act {0}", report.plan.id));
+    Ok(Outcome::Done)
+}
+
+fn told(report: &PlanReport, out: &mut Out) {
+    let plan = &report.plan;
+    out.line(format!("plan {} for case {}, all at {}", plan.id, report.case, plan.hour));
+    out.paragraph(0, &format!("{}.", report.situation.counted.join("; ")));
+    actions(&plan.actions, out);
+    notifications(plan, out);
+    blocked(&plan.blocked, out);
+    floor(&plan.floor, plan, out);
+    let (cost, innocent) = (money(plan.cost_cents), count(plan.collateral));
+    let back = counted(plan.expected_recovery, "bot");
+    out.line("");
+    out.paragraph(
+        0,
+        &format!("Cost {cost}; innocent tenants cut off {innocent}; the operator may win back {back}."),
+    );
+    out.paragraph(0, &report.checked);
+    for warning in &report.warnings {
+        out.paragraph(0, &format!("note: {warning}"));
+    }
+}
+
+fn actor(partner: &impl ToString, member: Option<&terms::MemberId>) -> String {
+    match member {
+        Some(member) => format!("{}/{member}", partner.to_string()),
+        None => partner.to_string(),
+    }
+}
+
+fn actions(actions: &[Action], out: &mut Out) {
+    if actions.is_empty() {
+        return out.heading("Nothing can be done.");
+    }
+    out.heading(&format!("{}:", counted(actions.len() as u64, "action")));
+    let mut table = Table::new(&["id", "by", "in", "instrument", "target", "rests on"]);
+    for action in actions.iter().take(SHOWN) {
+        table.row([
+            action.id.to_string(),
+            actor(&action.partner, action.member.as_ref()),
+            action.place.to_string(),
+            action.instrument.to_string(),
+            action.target.clone(),
+            format!("{}; {}", action.clause, basis(&action.authority)),
+        ]);
+    }
+    out.table(&table);
+    more(actions.len(), SHOWN, out);
+}
+
+fn basis(basis: &Basis) -> String {
+    match basis {
+        Basis::InForce { authority } => authority.clone(),
+        Basis::ToServe { authority, by } => format!("{authority}, to be served by {by}"),
+        Basis::ToObtain { ask_by, .. } => format!("to be asked for by {ask_by}"),
+    }
+}
+
+fn notifications(plan: &Plan, out: &mut Out) {
+    if plan.notifications.is_empty() {
+        return;
+    }
+    out.heading("Told instead of acted against:");
+    let mut table = Table::new(&["target", "in", "who", "told by", "why"]);
+    for one in plan.notifications.iter().take(SHOWN) {
+        let by = one.partner.as_ref().map(|p| actor(p, one.member.as_ref())).unwrap_or_default();
+        table.row([one.target.clone(), one.place.to_string(), one.to.clone(), by, one.why.clone()]);
+    }
+    out.table(&table);
+    more(plan.notifications.len(), SHOWN, out);
+}
+
+fn blocked(blocked: &[Blocked], out: &mut Out) {
+    for (heading, otherwise) in [("Not done:", false), ("Done in another way, because:", true)] {
+        let of: Vec<&Blocked> = blocked.iter().filter(|b| b.planned_otherwise == otherwise).collect();
+        if of.is_empty() {
+            continue;
+        }
+        out.heading(heading);
+        for one in of.iter().take(SHOWN) {
+            out.line(format!("  {}", one.target));
+            for stop in &one.why {
+                out.paragraph(4, &format!("{}: {}", stop.code.code(), stop.sentence));
+            }
+        }
+        more(of.len(), SHOWN, out);
+    }
+}
+
+fn floor(floor: &Floor, plan: &Plan, out: &mut Out) {
+    out.heading(&format!(
+        "Floor: {} of {} survive what the partners can reach.",
+        count(floor.surviving),
+        counted(plan.population, "bot")
+    ));
+    for because in floor.because.iter().take(SHOWN) {
+        let channel = if because.channel.is_empty() { "unknown channels" } else { &because.channel };
+        let bots = counted(because.bots, "bot");
+        out.paragraph(
+            2,
+            &format!("{channel} keeps {bots}: {} ({})", because.why.sentence, because.why.code.code()),
+        );
+    }
+    more(floor.because.len(), SHOWN, out);
+    if let Some(better) = &floor.improvement {
+        let bots = counted(better.bots, "bot");
+        out.paragraph(2, &format!("Cheapest improvement, {bots} fewer: {}", better.acts.join(" ")));
+    }
+}
+
+/// Writes one package for each addressee.
+pub async fn act(meant: &Meant, args: &Act, out: &mut Out) -> Done {
+    let node = meant.open("act").await?;
+    let report = node.act(&args.plan, &args.out, args.dry_run).await?;
+    node.close().await?;
+    out.object(&report);
+    packages(&report, out);
+    if !report.dry {
+        out.talk(format!(
+            "next: hand each package over; after {}, comity measure --plan {}",
+            report.hour, report.plan
+        ));
+    }
+    Ok(Outcome::Done)
+}
+
+fn packages(report: &ActReport, out: &mut Out) {
+    let would = if report.dry { "would be written" } else { "written and verified" };
+    let n = counted(report.packages.len() as u64, "package");
+    out.line(format!("{n} {would} for plan {}, hour {}", report.plan, report.hour));
+    out.line("");
+    let mut table = Table::new(&["addressee", "orders", "notices", "findings", "samples", "folder"]);
+    for one in &report.packages {
+        table.row([
+            addressee(one),
+            count(one.orders as u64),
+            count(one.notices as u64),
+            count(one.findings as u64),
+            count(one.exhibits.len() as u64),
+            one.folder.display().to_string(),
+        ]);
+    }
+    out.table(&table);
+    for warning in &report.warnings {
+        out.paragraph(0, &format!("note: {warning}"));
+    }
+}
+
+fn addressee(one: &PackedReport) -> String {
+    match (&one.partner, &one.recipient) {
+        (_, Some(recipient)) => recipient.clone(),
+        (Some(partner), None) => actor(partner, one.member.as_ref()),
+        (None, None) => String::new(),
+    }
+}
+
+/// Measures what a plan did, or counts the bots of a time.
+pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
+    let node = meant.open("measure").await?;
+    let bar = Progress::open(out, "counting");
+    if let Some(plan) = &args.plan {
+        let report = node.measure(plan, args.from, args.until).await?;
+        drop(bar);
+        out.object(&report);
+        outcome(&report, out);
+    } else {
+        let report = node.population(args.from, args.until).await?;
+        drop(bar);
+        out.object(&report);
+        population(&report, out);
+    }
+    node.close().await?;
+    Ok(Outcome::Done)
+}
+
+/// A number of bots with its interval.
+fn about(best: f64, low: f64, high: f64) -> [String; 2] {
+    // Bots are counted: what is below nothing or beyond counting was refused before.
+    let whole = |n: f64| count(n.max(0.0).round() as u64);
+    [whole(best), format!("{} to {}", whole(low), whole(high))]
+}
+
+fn outcome(report: &MeasureReport, out: &mut Out) {
+    let o = &report.outcome;
+    let ((a, b), (c, d)) = (report.before, report.after);
+    out.line(format!("plan {}: {a} to {b} against {c} to {d}, by the bots' own ids", report.plan));
+    out.line("");
+    let mut table = Table::new(&["what", "bots", "95 % interval", "how"]);
+    let mut row = |what: &str, [best, range]: [String; 2], how: &str| {
+        table.row([what.to_owned(), best, range, how.to_owned()]);
+    };
+    let how =
+        |e: &takedown::Estimate| if e.measured { "measured" } else { "from the plan: no sensor sees it" };
+    row("infected before", about(o.before.bots, o.before.low, o.before.high), &report.estimate.method);
+    for (what, e) in [
+        ("commanded by nobody", &o.contained),
+        ("migrated to new channels", &o.migrated),
+        ("on channels that stand", &o.surviving),
+        ("cured", &o.cured),
+    ] {
+        row(what, about(e.bots, e.low, e.high), how(e));
+    }
+    out.table(&table);
+    out.line("");
+    out.line(format!("the plan expected {} to survive", counted(o.expected_surviving, "bot")));
+    if let Some(alarm) = &o.resurgence {
+        out.paragraph(0, &format!("ALARM since {}: {}", alarm.since, alarm.why));
+    }
+    report.sentences.iter().for_each(|s| out.paragraph(0, s));
+}
+
+fn population(report: &PopulationReport, out: &mut Out) {
+    let e = &report.estimate;
+    let [best, range] = about(e.bots, e.lower, e.upper);
+    out.line(format!(
+        "{best} bots ({range}) from {} to {}; {} seen",
+        report.from,
+        report.until,
+        count(e.seen)
+    ));
+    out.paragraph(0, &format!("method: {}", e.method));
+    e.reasons.iter().for_each(|r| out.paragraph(2, r));
+    let mut labels = Table::new(&["botnet", "bots seen"]);
+    for (label, bots) in report.labels.iter().take(SHOWN) {
+        let label = if label.is_empty() { "(not labelled)" } else { label };
+        labels.row([label.to_owned(), count(*bots)]);
+    }
+    out.line("");
+    out.table(&labels);
+    more(report.labels.len(), SHOWN, out);
+    let mut days = Table::new(&["day", "bots seen"]);
+    for (day, bots) in report.days.iter().take(SHOWN) {
+        days.row([day.to_string(), count(*bots)]);
+    }
+    out.line("");
+    out.table(&days);
+}

@@ -1,0 +1,119 @@
+//! `share`, and what `ingest` says of bundles and receipts: one crossing of a border, seen from both sides.
+
+use super::args::{Share, What};
+use super::errors::Fault;
+use super::home::Meant;
+use super::out::{Out, bytes, counted, short};
+use super::{Done, Outcome};
+use crate::node::Node;
+use crate::node::error::NodeError;
+use crate::node::share::{self, ReceivedBundle, ReceivedReceipt, Shared, Wish};
+use std::io;
+use std::path::Path;
+use terms::{MemberId, PartnerId};
+
+/// Rows of one list that people get; programs get all.
+const SHOWN: usize = 20;
+
+impl From<What> for share::What {
+    fn from(what: What) -> Self {
+        match what {
+            What::Indicators => Self::Indicators,
+            What::Victims => Self::Victims,
+            What::Counts => Self::Counts,
+            What::Question => Self::Question,
+            What::Sightings => Self::Sightings,
+            What::Authorities => Self::Authorities,
+            What::Accounts => Self::Accounts,
+        }
+    }
+}
+
+/// Asks for the ruling, releases, and writes the sealed bundle; on a dry run only asks.
+pub async fn share(meant: &Meant, args: &Share, out: &mut Out) -> Done {
+    let wish = Wish {
+        what: args.what.into(),
+        of: args.of.clone().unwrap_or_default(),
+        with: PartnerId::new(&args.with).map_err(NodeError::from)?,
+        member: args.member.as_deref().map(MemberId::new).transpose().map_err(NodeError::from)?,
+        purpose: args.purpose,
+    };
+    // What is released is on the ledger: where it cannot be written, it is not released.
+    let to = args.out.as_deref().filter(|_| !args.dry_run);
+    to.map(writable).transpose()?;
+    let node = meant.open("share").await?;
+    let shared = node.share(&wish, args.dry_run).await?;
+    if let Some(path) = to {
+        Node::write_bundle(path, &shared.bundle)?;
+    }
+    node.close().await?;
+    out.object(&shared);
+    told(&shared, to, out);
+    Ok(Outcome::Done)
+}
+
+/// Whether a file can be made there.
+fn writable(path: &Path) -> Result<(), Fault> {
+    let refuse = |why: &str| Err(NodeError::file("writing", path, io::Error::other(why.to_owned())).into());
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return refuse("it is a folder");
+    }
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(NodeError::file("writing in", folder, e).into()),
+    }
+}
+
+fn told(shared: &Shared, path: Option<&Path>, out: &mut Out) {
+    let to = match &shared.member {
+        Some(member) => format!("{} for {member}", shared.to),
+        None => shared.to.to_string(),
+    };
+    let what = format!("{} ({})", counted(shared.records, "record"), bytes(shared.bytes));
+    match &shared.release {
+        Some(release) => out.line(format!("released {what} to {to}: release {release}")),
+        None => out.line(format!("would be permitted: {what} to {to}")),
+    }
+    rests_on(&shared.clauses, &shared.duties, out);
+    if let Some(path) = path {
+        out.line(format!("  bundle  {}", path.display()));
+        out.talk(format!(
+            "next: hand the bundle to {}, and take its receipt in with comity ingest",
+            shared.to
+        ));
+    }
+}
+
+fn rests_on(clauses: &[String], duties: &[String], out: &mut Out) {
+    clauses.iter().for_each(|c| out.line(format!("  clause  {c}")));
+    duties.iter().for_each(|d| out.line(format!("  duty    {d}")));
+}
+
+/// A bundle that was taken in.
+pub fn received(bundle: &ReceivedBundle, out: &mut Out) {
+    let exhibits = counted(bundle.exhibits.len() as u64, "exhibit");
+    out.heading(&format!("Received release {} from {}: {exhibits}", bundle.release, bundle.from));
+    rests_on(&bundle.clauses, &bundle.duties, out);
+    if bundle.hits > 0 {
+        out.line(format!("  answer  {} of what was asked is this home's concern", bundle.hits));
+    }
+    out.line(format!("  receipt {}", bundle.receipt));
+    out.talk(format!("next: hand the receipt back to {}", bundle.from));
+}
+
+/// A receipt that was taken in.
+pub fn receipted(receipt: &ReceivedReceipt, out: &mut Out) {
+    out.heading(&format!(
+        "{} has release {} since {}",
+        receipt.by,
+        short(&receipt.release),
+        receipt.received
+    ));
+    for (asset, contact, until) in receipt.hits.iter().take(SHOWN) {
+        let until = until.map_or_else(|| "until told otherwise".to_owned(), |t| format!("until {t}"));
+        let contact = contact.as_ref().map_or_else(String::new, |c| format!("; speak to {c}"));
+        out.paragraph(2, &format!("do not act on {asset} {until}{contact}"));
+    }
+    super::laboratory::more(receipt.hits.len(), SHOWN, out);
+}
