@@ -1,0 +1,160 @@
+//! Children that parse hostile bytes: confined, and no harm to anything but their own exhibit.
+
+use crate::support;
+use comity::work::protocol::{FRAME_LIMIT, Frame};
+use comity::work::{Input, Mode, Pool, WorkError};
+use miette::Diagnostic as _;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use terms::{ExhibitKind, FindingBody};
+
+/// A child that runs these words of the shell once it has been asked, instead of examining.
+fn lying_child(folder: &Path, name: &str, words: &str) -> PathBuf {
+    let path = folder.join(name);
+    // `head` takes the request, so that the exhibit is known to be in the child's hands.
+    let script = format!("#!/bin/sh\nPATH=/usr/bin:/bin\nhead -c 1 >/dev/null\n{words}\n");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// The real child, but the first three end by `kill -9` in the middle of their exhibit. Two children wait at the end
+/// without ever being asked, so at least one of the three is.
+fn dying_at_first(folder: &Path) -> PathBuf {
+    let path = folder.join("dying-at-first");
+    let script = format!(
+        "#!/bin/sh\nPATH=/usr/bin:/bin\nfor n in 1 2 3; do\n\
+         if mkdir {0}.$n 2>/dev/null; then head -c 1 >/dev/null; kill -9 $$; fi\ndone\nexec {1} \"$@\"\n",
+        path.display(),
+        support::program().display()
+    );
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn frames(pool: &Pool, mode: Mode, bytes: &[u8]) -> (Vec<Frame>, Result<(), WorkError>) {
+    let mut seen = Vec::new();
+    let done = pool.run(mode, Input::of(bytes).unwrap(), |frame| {
+        seen.push(frame);
+        Ok(())
+    });
+    (seen, done)
+}
+
+#[test]
+fn a_child_can_do_nothing_but_read_and_answer() {
+    let pool = Pool::new(support::program(), 1, false);
+    for _ in 0..3 {
+        let (seen, done) = frames(&pool, Mode::Probe, b"");
+        done.unwrap();
+        assert_eq!(seen, [Frame::Escapes(Vec::new())], "what a child must not be able to do");
+    }
+}
+
+#[test]
+fn many_exhibits_in_parallel_each_get_their_own_answer() {
+    let pool = Pool::new(support::program(), 2, false);
+    let work = |n: u64| {
+        let pool = pool.clone();
+        move || {
+            let lines = 3 + n;
+            let (seen, done) = frames(&pool, Mode::Read, support::conn_log(n, lines).as_bytes());
+            done.unwrap();
+            let Some(Frame::Summary(summary)) = seen.last() else { panic!("no last word: {seen:?}") };
+            assert_eq!((summary.rows, summary.fatal.as_ref()), (lines, None));
+            let rows: usize = seen.iter().map(|f| if let Frame::Rows(r) = f { r.len() } else { 0 }).sum();
+            assert_eq!(rows as u64, lines);
+        }
+    };
+    let threads: Vec<_> = (0..24).map(|n| std::thread::spawn(work(n))).collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+}
+
+#[test]
+fn a_child_that_breaks_the_protocol_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let huge = (u32::try_from(FRAME_LIMIT).unwrap() + 1).to_le_bytes();
+    let huge = huge.map(|b| format!("\\{b:03o}")).concat();
+    for (name, words, code) in [
+        ("nothing", "exit 0", "CMT-1101"),
+        ("status", "exit 7", "CMT-1101"),
+        ("signal", "kill -11 $$", "CMT-1101"),
+        ("unknown-tag", "printf 'Z\\001\\000\\000\\000x'", "CMT-1103"),
+        ("too-long", &format!("printf 'S{huge}'"), "CMT-1103"),
+        ("cut-short", "printf 'S\\377\\000\\000\\000{'", "CMT-1101"),
+        ("no-json", "printf 'F\\004\\000\\000\\000nope'", "CMT-1103"),
+        ("no-rows", "printf 'R\\004\\000\\000\\000\\377\\377\\377\\377'", "CMT-1103"),
+        ("no-last-word", "printf 'E\\002\\000\\000\\000{}'", "CMT-1103"),
+        ("endless", "exec cat /dev/zero", "CMT-1103"),
+    ] {
+        let pool = Pool::new(lying_child(folder.path(), name, words), 0, false);
+        let (_, done) = frames(&pool, Mode::Read, b"bytes");
+        let error = done.unwrap_err();
+        assert_eq!(error.code().unwrap().to_string(), code, "{name}: {error}");
+    }
+}
+
+/// A child is killed while it reads: told as such, with the signal.
+#[test]
+fn a_child_killed_in_the_middle_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    // A name of its own, by which this child is known among those of other tests.
+    let program = folder.path().join("comity-of-this-test");
+    std::os::unix::fs::symlink(support::program(), &program).unwrap();
+    let pool = Pool::new(program.clone(), 0, false);
+    let (input, mut writer) = Input::pipe(1 << 30).unwrap();
+    let feeding = std::thread::spawn(move || {
+        // A pipe holds 64 KiB: when more than that is written, the child is reading.
+        writer.write_all(support::conn_log(1, 4000).as_bytes()).unwrap();
+        let pid = child_of(&program).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        drop(writer);
+    });
+    let done = pool.run(Mode::Read, input, |_| Ok(()));
+    feeding.join().unwrap();
+    let error = done.unwrap_err();
+    assert_eq!(error.code().unwrap().to_string(), "CMT-1101");
+    assert!(error.to_string().contains("signal 9"), "{error}");
+}
+
+/// The process that was started under this name.
+fn child_of(program: &Path) -> Option<rustix::process::Pid> {
+    let wanted = program.to_str()?.as_bytes();
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Ok(number) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if line.split(|b| *b == 0).next() == Some(wanted) {
+            return rustix::process::Pid::from_raw(number);
+        }
+    }
+    None
+}
+
+/// A child dies: its exhibit is sealed all the same, the crash is a finding, the others are read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_child_costs_its_own_exhibit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut options, _) = support::options(&folder.path().join("home"));
+    options.program = dying_at_first(folder.path());
+    let node = support::init(&options).await;
+    let from = folder.path().join("evidence");
+    let evidence: Vec<_> =
+        (0..6).map(|n| (format!("conn-{n}.log"), support::conn_log(n, 10).into_bytes())).collect();
+    support::lay_out(&from, &evidence);
+    let done = support::ingest(&node, &[&from]).await;
+    assert_eq!((done.taken.len(), done.not_sealed.len()), (6, 0));
+    let (hurt, well): (Vec<_>, Vec<_>) = done.taken.iter().partition(|t| !t.unreadable.is_empty());
+    assert!((1..=3).contains(&hurt.len()), "{hurt:?}");
+    assert!(hurt.iter().all(|t| t.unreadable[0].code == "CMT-1101"), "{hurt:?}");
+    assert!(well.iter().all(|t| t.kind == ExhibitKind::ZeekConn && t.rows == 10));
+    let mut conn = node.state.read().await.unwrap();
+    let found = comity::store::findings::of_exhibit(&mut conn, &hurt[0].exhibit, None, 10).await.unwrap();
+    let crash = found
+        .iter()
+        .any(|f| matches!(&f.finding.body, FindingBody::Unreadable { code, .. } if code == "CMT-1101"));
+    assert!(crash, "{found:?}");
+    drop(conn);
+    assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}
