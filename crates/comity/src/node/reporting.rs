@@ -2,8 +2,8 @@
 //!
 //! Here: choosing and wording. Elsewhere: the page itself (`report`), what is judged (`threat`, `takedown`).
 //! Small numbers: countries with fewer than ten bots are not shown by themselves.
-//! Bounds: as many findings, exhibits and rows as the page prints (`report::MOST_ROWS`); 12 generated names and 40
-//! samples, accounts or countries each in the drawing.
+//! Bounds: as many findings, exhibits and rows as the page prints (`report::MOST_ROWS`); 6 generated names and 16 nodes
+//! of each other kind in the drawing.
 
 use super::Node;
 use super::act::PackedReport;
@@ -25,9 +25,9 @@ use threat::{Case, Graph, NodeKind, Threat};
 /// Individuals below which a country is not shown by itself.
 const SMALLEST: u32 = 10;
 /// Generated names in the drawing; the rest is one algorithm.
-const MOST_NAMES: usize = 12;
+const MOST_NAMES: usize = 6;
 /// Nodes of another kind in the drawing.
-const MOST_OF_KIND: usize = 40;
+const MOST_OF_KIND: usize = 16;
 /// Activity moments of the timeline with the days around the hour kept first.
 const MOST_MOMENTS: usize = 200;
 
@@ -68,8 +68,8 @@ impl Node {
     /// CMT-1123 where there is no such case; what the stores say.
     pub async fn case_report(&self, case: &str, truth: Option<&TruthView>) -> Result<Report, NodeError> {
         let m = self.material(case).await?;
-        let (nodes, edges) = drawing(&m);
         let places = self.places().await?;
+        let (nodes, edges) = drawing(&m, &places);
         let cited = cited(&m);
         let (findings, exhibit_ids) = self.finding_rows(&m, &cited).await?;
         let head = self.sequencer.head().await?;
@@ -242,8 +242,8 @@ fn word(kind: NodeKind) -> &'static str {
 }
 
 /// The entity graph, thinned: generated names beyond a few are the algorithm's, and of each other kind the best
-/// connected are drawn.
-fn drawing(m: &Material) -> (Vec<Drawn>, Vec<(usize, usize)>) {
+/// connected are drawn. A country is drawn where an asset stands, or where enough bots were seen.
+fn drawing(m: &Material, places: &[(Place, u64)]) -> (Vec<Drawn>, Vec<(usize, usize)>) {
     let graph = Graph::build(&m.threats, &m.findings);
     let generated: BTreeSet<String> = m
         .threats
@@ -253,12 +253,18 @@ fn drawing(m: &Material) -> (Vec<Drawn>, Vec<(usize, usize)>) {
         .map(|v| v.channel.key())
         .collect();
     let (all, degrees) = (graph.nodes(), graph.degrees());
+    let shown: BTreeSet<&str> = places.iter().map(|(p, _)| p.as_str()).collect();
+    let law = graph.edges().into_iter().filter(|(_, _, e)| e.relation == "under the law of");
+    let law: BTreeSet<usize> = law.flat_map(|(a, b, _)| [a, b]).collect();
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(degrees.get(*i).copied().unwrap_or(0)));
     let (mut names, mut of_kind) = (0, BTreeMap::<NodeKind, usize>::new());
     let mut keep: BTreeSet<usize> = BTreeSet::new();
     for i in order {
         let Some(node) = all.get(i) else { continue };
+        if node.kind == NodeKind::Country && !law.contains(&i) && !shown.contains(node.key.as_str()) {
+            continue;
+        }
         let room = if node.kind == NodeKind::Domain && generated.contains(&node.key) {
             names += 1;
             names <= MOST_NAMES
