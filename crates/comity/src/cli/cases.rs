@@ -16,7 +16,7 @@ use threat::{Case, CaseState, Threat};
 /// Channels of one threat that are named.
 const CHANNELS: usize = 6;
 /// Reasons of one threat that are told.
-const REASONS: usize = 6;
+const REASONS: usize = 8;
 
 /// A threat as programs get it (`comity.threat/1`).
 #[derive(Debug, Serialize)]
@@ -66,7 +66,7 @@ fn told(rank: usize, threat: &Threat, out: &mut Out) {
         out.paragraph(9, &keys.join(", "));
     }
     for reason in threat.reasons.iter().take(REASONS) {
-        out.paragraph(9, &format!("{:>3} for  {}", reason.points, reason.text));
+        out.hanging(&format!("       {:>+4}  ", reason.points), &reason.text);
     }
     more(threat.reasons.len(), REASONS, out);
 }

@@ -14,7 +14,11 @@ use std::collections::BTreeMap;
 use terms::{ExhibitId, Finding, FindingBody};
 
 /// Rows of each kind where nobody says how many.
-const TOP: usize = 10;
+const TOP: usize = 6;
+/// Rows of the kinds that a first responder acts on.
+const TOP_TELLING: usize = 12;
+/// Names that are given as examples.
+const EXAMPLES: usize = 3;
 /// Characters of a host or pseudonym in a table.
 const HOST: usize = 15;
 /// Exhibits that are listed below one finding.
@@ -39,18 +43,17 @@ pub async fn list(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Faul
     if out.for_programs() {
         return stream(node, args, out).await;
     }
-    let top = args.top.unwrap_or(TOP);
-    match &args.kind {
-        Some(kind) => show(node, kind, top, out).await,
+    let kinds: &[&str] = match &args.kind {
+        Some(kind) => &[kind.as_str()],
         None => {
-            for kind in
-                ["configuration", "beacon", "generated-names", "activity", "account", "similar", "unreadable"]
-            {
-                show(node, kind, top, out).await?;
-            }
-            Ok(())
+            &["configuration", "beacon", "generated-names", "activity", "account", "similar", "unreadable"]
         }
+    };
+    for kind in kinds {
+        let usual = if matches!(*kind, "configuration" | "beacon") { TOP_TELLING } else { TOP };
+        show(node, kind, args.top.unwrap_or(usual), out).await?;
     }
+    Ok(())
 }
 
 async fn stream(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Fault> {
@@ -76,17 +79,62 @@ async fn show(node: &Node, kind: &str, top: usize, out: &mut Out) -> Result<(), 
     }
     found.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.id.cmp(&b.id)));
     out.heading(heading(kind));
-    if kind == "unreadable" {
-        unreadable(&found, top, out);
-        return Ok(());
-    }
     let mut table = Table::new(columns(kind));
-    for finding in found.iter().take(top) {
-        table.row(cells(finding));
-    }
+    let rows = match kind {
+        "configuration" => configurations(&found),
+        "activity" => activity(&found),
+        "unreadable" => unreadable(&found),
+        _ => found.iter().map(cells).collect(),
+    };
+    let all = rows.len();
+    rows.into_iter().take(top).for_each(|row| table.row(row));
     out.table(&table);
-    more(found.len(), top, out);
+    more(all, top, out);
     Ok(())
+}
+
+/// One row for each configuration, however many samples carry it.
+fn configurations(found: &[Finding]) -> Vec<Vec<String>> {
+    let mut rows: Vec<(Vec<String>, u64)> = Vec::new();
+    for finding in found {
+        let row = cells(finding);
+        let same = |(known, _): &&mut (Vec<String>, u64)| known.get(1..) == row.get(1..);
+        match rows.iter_mut().find(same) {
+            Some((_, samples)) => *samples += 1,
+            None => rows.push((row, 1)),
+        }
+    }
+    rows.sort_by(|(a, _), (b, _)| a.get(1..).cmp(&b.get(1..)));
+    let counted = |(mut row, samples): (Vec<String>, u64)| {
+        row.insert(2, count(samples));
+        row
+    };
+    rows.into_iter().map(counted).collect()
+}
+
+/// One row for each channel, over all its days, with its busiest.
+fn activity(found: &[Finding]) -> Vec<Vec<String>> {
+    let mut days: BTreeMap<String, u64> = BTreeMap::new();
+    for finding in found {
+        if let FindingBody::Activity { channel, .. } = &finding.body {
+            *days.entry(channel.key()).or_default() += 1;
+        }
+    }
+    let row = |finding: &Finding| {
+        let FindingBody::Activity { channel, day, bots, places, .. } = &finding.body else { return None };
+        // The busiest day comes first, so the other days of a channel find it taken.
+        let seen = days.remove(&channel.key())?;
+        let most: Vec<String> = places.iter().take(4).map(|(p, n)| format!("{p} {}", count(*n))).collect();
+        Some(vec![
+            short(finding.id),
+            channel.key(),
+            count(seen),
+            day.to_string(),
+            count(*bots),
+            most.join(", "),
+        ])
+    };
+    found.iter().filter_map(row).collect()
 }
 
 /// What comes first in a list of one kind.
@@ -106,7 +154,7 @@ fn heading(kind: &str) -> &'static str {
         "configuration" => "Configurations taken out of samples:",
         "beacon" => "Remote endpoints called like command and control, most likely first:",
         "generated-names" => "Hosts that ask for generated names:",
-        "activity" => "Channels with bots seen on them, busiest day first:",
+        "activity" => "Channels with bots seen on them, and the busiest day of each:",
         "account" => "Accounts through which money moved:",
         "similar" => "Samples that are alike, nearest first:",
         "unreadable" => "Sealed, but not or not wholly readable:",
@@ -116,10 +164,11 @@ fn heading(kind: &str) -> &'static str {
 
 fn columns(kind: &str) -> &'static [&'static str] {
     match kind {
-        "configuration" => &["id", "family", "campaign", "channels"],
-        "beacon" => &["id", "score", "remote", "caller", "times", "every", "why"],
+        "configuration" => &["id", "family", "samples", "campaign", "channels"],
+        "beacon" => &["id", "score", "remote", "why"],
         "generated-names" => &["id", "host", "names", "not there", "such as"],
-        "activity" => &["id", "day", "channel", "bots", "addresses", "places"],
+        "activity" => &["id", "channel", "days", "busiest", "bots then", "where"],
+        "unreadable" => &["id", "times", "code", "why"],
         "account" => &["id", "account", "institution", "sum", "role"],
         "similar" => &["id", "distance", "of", "other"],
         _ => &["id", "sure", "states"],
@@ -135,22 +184,12 @@ fn cells(finding: &Finding) -> Vec<String> {
             keys.extend(dga.as_ref().map(|d| format!("{} names a day by {}", d.per_day, d.algorithm)));
             vec![id, name, campaign.clone().unwrap_or_default(), keys.join(", ")]
         }
-        FindingBody::Beacon { source, remote, transport, connections, interval, score } => vec![
-            id,
-            format!("{score:.2}"),
-            format!("{remote}/{transport}"),
-            cut(source, HOST),
-            count(*connections),
-            seconds(*interval),
-            finding.reason.clone(),
-        ],
-        FindingBody::GeneratedNames { source, names, nonexistent, examples } => {
-            vec![id, cut(source, HOST), count(*names), count(*nonexistent), examples.join(", ")]
+        FindingBody::Beacon { remote, transport, score, .. } => {
+            vec![id, format!("{score:.2}"), format!("{remote}/{transport}"), finding.reason.clone()]
         }
-        FindingBody::Activity { channel, day, bots, addresses, places } => {
-            let most: Vec<String> =
-                places.iter().take(4).map(|(p, n)| format!("{p} {}", count(*n))).collect();
-            vec![id, day.to_string(), channel.key(), count(*bots), count(*addresses), most.join(", ")]
+        FindingBody::GeneratedNames { source, names, nonexistent, examples } => {
+            let few: Vec<_> = examples.iter().take(EXAMPLES).cloned().collect();
+            vec![id, cut(source, HOST), count(*names), count(*nonexistent), few.join(", ")]
         }
         FindingBody::Account { account, institution, role, cents } => {
             let sum = money(cents.unsigned_abs());
@@ -173,25 +212,18 @@ fn seconds(s: f64) -> String {
     }
 }
 
-/// By reason: a thousand files of one unknown format are one line.
-fn unreadable(found: &[Finding], top: usize, out: &mut Out) {
+/// By reason: a thousand files of one unknown format are one row.
+fn unreadable(found: &[Finding]) -> Vec<Vec<String>> {
     let mut of: BTreeMap<(String, &str), (u64, String)> = BTreeMap::new();
     for finding in found {
         let FindingBody::Unreadable { code, at, .. } = &finding.body else { continue };
-        let why = finding
-            .reason
-            .strip_prefix(at.as_str())
-            .map_or(finding.reason.as_str(), |r| r.trim_start_matches(": "));
+        let reason = finding.reason.strip_prefix(at.as_str()).unwrap_or(&finding.reason);
+        let why = reason.trim_start_matches(": ");
         of.entry((code.clone(), why)).or_insert_with(|| (0, short(finding.id))).0 += 1;
     }
     let mut rows: Vec<_> = of.into_iter().collect();
     rows.sort_by_key(|(_, (times, _))| std::cmp::Reverse(*times));
-    let mut table = Table::new(&["id", "times", "code", "why"]);
-    for ((code, why), (times, id)) in rows.iter().take(top) {
-        table.row([id.clone(), count(*times), code.clone(), (*why).to_owned()]);
-    }
-    out.table(&table);
-    more(rows.len(), top, out);
+    rows.into_iter().map(|((code, why), (times, id))| vec![id, count(times), code, why.to_owned()]).collect()
 }
 
 /// One finding in full: what it states, what it rests on, who says so and why.

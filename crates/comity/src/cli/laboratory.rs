@@ -199,8 +199,8 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
     let bar = Progress::over(out, waiting(&node).await?, "examining");
     let analyzed = node.analyze(&|name| bar.tick(&short(name))).await?;
     drop(bar);
-    findings::list(&node, args, out).await?;
     told(&analyzed, out);
+    findings::list(&node, args, out).await?;
     node.close().await?;
     out.object(&analyzed);
     out.talk("next: comity assess");
@@ -241,7 +241,6 @@ fn told(analyzed: &Analyzed, out: &mut Out) {
         (counted(analyzed.examined, "exhibit"), counted(analyzed.new_findings, "new finding"));
     let kinds: Vec<String> = analyzed.findings.iter().map(|(k, n)| format!("{} {k}", count(*n))).collect();
     let all: u64 = analyzed.findings.values().sum();
-    out.line("");
     out.line(format!("examined {examined}: {new}{failed}"));
     if all > 0 {
         out.paragraph(0, &format!("the home holds {}: {}", counted(all, "finding"), kinds.join(", ")));

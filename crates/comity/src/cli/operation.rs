@@ -10,10 +10,16 @@ use super::{Done, Outcome};
 use crate::node::act::{ActReport, PackedReport};
 use crate::node::measure::{MeasureReport, PopulationReport};
 use crate::node::plan::{PlanOptions, PlanReport};
+use std::collections::{BTreeMap, BTreeSet};
 use takedown::{Action, Basis, Blocked, Floor, Plan};
+use terms::{Instrument, Place, Timestamp};
 
 /// Rows of one list that people get; programs get all.
 const SHOWN: usize = 40;
+/// Targets that are stopped in one way and taken in another, as people get them.
+const OTHERWISE: usize = 6;
+/// Targets that are named of one group of actions.
+const TARGETS: usize = 3;
 
 /// Makes a plan for a case, or shows one that was made.
 pub async fn plan(meant: &Meant, args: &PlanArgs, out: &mut Out) -> Done {
@@ -36,7 +42,10 @@ pub async fn plan(meant: &Meant, args: &PlanArgs, out: &mut Out) -> Done {
     node.close().await?;
     out.object(&report);
     told(&report, out);
-    out.talk(format!("next: comity share question --of {0}, then comity act {0}", report.plan.id));
+    out.talk(format!(
+        "next: ask partners with comity share question --of {0} …, plan again, then comity act PLAN",
+        report.plan.id
+    ));
     Ok(Outcome::Done)
 }
 
@@ -68,32 +77,57 @@ fn actor(partner: &impl ToString, member: Option<&terms::MemberId>) -> String {
     }
 }
 
+/// One row for each partner, state, instrument and clause.
 fn actions(actions: &[Action], out: &mut Out) {
     if actions.is_empty() {
         return out.heading("Nothing can be done.");
     }
     out.heading(&format!("{}:", counted(actions.len() as u64, "action")));
-    let mut table = Table::new(&["id", "by", "in", "instrument", "target", "rests on"]);
-    for action in actions.iter().take(SHOWN) {
+    let mut groups: BTreeMap<(String, Place, Instrument, String), Vec<&Action>> = BTreeMap::new();
+    for action in actions {
+        let by = actor(&action.partner, action.member.as_ref());
+        let key = (by, action.place, action.instrument, action.clause.to_string());
+        groups.entry(key).or_default().push(action);
+    }
+    let mut table = Table::new(&["by", "in", "instrument", "n", "under", "targets"]);
+    for ((by, place, instrument, clause), of) in groups {
+        let under = format!("{clause}; {}", authorities(&of));
         table.row([
-            action.id.to_string(),
-            actor(&action.partner, action.member.as_ref()),
-            action.place.to_string(),
-            action.instrument.to_string(),
-            action.target.clone(),
-            format!("{}; {}", action.clause, basis(&action.authority)),
+            by,
+            place.to_string(),
+            instrument.to_string(),
+            count(of.len() as u64),
+            under,
+            targets(&of),
         ]);
     }
     out.table(&table);
-    more(actions.len(), SHOWN, out);
 }
 
-fn basis(basis: &Basis) -> String {
-    match basis {
-        Basis::InForce { authority } => authority.clone(),
-        Basis::ToServe { authority, by } => format!("{authority}, to be served by {by}"),
-        Basis::ToObtain { ask_by, .. } => format!("to be asked for by {ask_by}"),
+fn targets(of: &[&Action]) -> String {
+    let named: Vec<&str> = of.iter().take(TARGETS).map(|a| a.target.as_str()).collect();
+    let more = of.len().saturating_sub(TARGETS);
+    let rest = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
+    format!("{}{rest}", named.join(", "))
+}
+
+/// The authorities of some actions, each once; of those still to be obtained the first day to ask.
+fn authorities(of: &[&Action]) -> String {
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    let mut ask: Option<Timestamp> = None;
+    for action in of {
+        let name = match &action.authority {
+            Basis::InForce { authority } => authority.clone(),
+            Basis::ToServe { authority, by } => format!("{authority}, serve by {}", by.day()),
+            Basis::ToObtain { ask_by, .. } => {
+                ask = Some(ask.map_or(*ask_by, |a| a.min(*ask_by)));
+                continue;
+            }
+        };
+        named.insert(name);
     }
+    named.extend(ask.map(|by| format!("ask by {}", by.day())));
+    named.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn notifications(plan: &Plan, out: &mut Out) {
@@ -111,19 +145,21 @@ fn notifications(plan: &Plan, out: &mut Out) {
 }
 
 fn blocked(blocked: &[Blocked], out: &mut Out) {
-    for (heading, otherwise) in [("Not done:", false), ("Done in another way, because:", true)] {
+    for (heading, otherwise, shown) in
+        [("Not done:", false, SHOWN), ("Done in another way, because:", true, OTHERWISE)]
+    {
         let of: Vec<&Blocked> = blocked.iter().filter(|b| b.planned_otherwise == otherwise).collect();
         if of.is_empty() {
             continue;
         }
         out.heading(heading);
-        for one in of.iter().take(SHOWN) {
+        for one in of.iter().take(shown) {
             out.line(format!("  {}", one.target));
             for stop in &one.why {
                 out.paragraph(4, &format!("{}: {}", stop.code.code(), stop.sentence));
             }
         }
-        more(of.len(), SHOWN, out);
+        more(of.len(), shown, out);
     }
 }
 

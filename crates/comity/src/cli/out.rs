@@ -78,11 +78,15 @@ impl Out {
 
     /// A value after its label, wrapped beside it.
     pub fn labelled(&mut self, label: &str, text: &str) {
-        let label = format!("{label:<11} ");
+        self.hanging(&format!("{label:<11} "), text);
+    }
+
+    /// A text after its beginning, wrapped beside it.
+    pub fn hanging(&mut self, label: &str, text: &str) {
         let indent = label.chars().count();
         let pad = " ".repeat(indent);
         for (i, line) in wrap(text, WIDTH.saturating_sub(indent)).iter().enumerate() {
-            self.line(format!("{}{line}", if i == 0 { &label } else { &pad }));
+            self.line(format!("{}{line}", if i == 0 { label } else { &pad }));
         }
     }
 
