@@ -129,6 +129,30 @@ async fn sets_of_channels_places_and_victims() {
 }
 
 #[tokio::test]
+async fn each_bot_comes_once_with_its_days_and_channels() {
+    let t = tables(small()).await;
+    let mut told: Vec<String> = Vec::new();
+    let mut take = |calls: &botnet::telemetry::Calls<'_>| {
+        let seen: Vec<String> = calls.seen.iter().map(|(d, c)| format!("{} {c}", d.0 - DAY0)).collect();
+        told.push(format!("{} {}", calls.botnet.unwrap_or("-"), seen.join(", ")));
+    };
+    t.telemetry.each_bot(window(0, 7), &mut take).await.unwrap();
+    told.sort();
+    // The source without an id is nobody.
+    assert_eq!(
+        told,
+        [
+            "harbourlight 0 198.18.7.10:4443, 0 relay-one.com.example",
+            "harbourlight 0 relay-one.com.example",
+            "harbourlight 0 relay-one.com.example, 1 sync-two.net.example",
+        ]
+    );
+    let span = t.telemetry.span(window(0, 7)).await.unwrap().unwrap();
+    assert_eq!((span.0.day(), span.1.0 % MICROS_PER_DAY), (Day(DAY0), 6));
+    assert_eq!(t.telemetry.span(window(3, 5)).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn bots_are_followed_by_identity() {
     let t = tables(small()).await;
     let taken = ["relay-one.com.example".to_owned(), "sync-two.net.example".to_owned()];
