@@ -170,11 +170,11 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
-/// Words in lines of at most `width` characters; a longer word stands alone.
+/// Words in lines of at most `width` characters; a longer word is broken.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
         let length = word.chars().count();
         if used > 0 && used + 1 + length > width {
             lines.push(String::new());
@@ -185,11 +185,17 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
                 line.push(' ');
                 used += 1;
             }
-            line.push_str(word);
+            line.push_str(&word);
             used += length;
         }
     }
     lines
+}
+
+/// A word in pieces of at most `width` characters.
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    letters.chunks(width.max(1)).map(|piece| piece.iter().collect()).collect()
 }
 
 /// Text of at most `width` characters; what is cut out of its middle is shown as `…`.
@@ -345,7 +351,7 @@ mod tests {
         let mut table = Table::new(&["id", "n", "why"]);
         let long = "word ".repeat(60);
         table.row(["x".repeat(300), "7".into(), long.clone()]);
-        table.row(["short".into(), "1,000".into(), "b".into()]);
+        table.row(["short".into(), "1,000".into(), "b".repeat(200)]);
         let lines = table.lines();
         assert!(lines.iter().all(|l| l.chars().count() <= WIDTH), "{lines:#?}");
         let words: usize = lines.iter().map(|l| l.matches("word").count()).sum();
