@@ -107,7 +107,7 @@ async fn what_can_lie_in_a_folder() {
     write(b"name\nwith\nlines", b"another text\n");
     write(b"-rf", b"a name like a flag\n");
     write(b"secret", b"nobody may read this\n");
-    std::fs::set_permissions(from.join("secret"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(from.join("secret"), std::fs::Permissions::from_mode(0o000)).unwrap();
     std::os::unix::fs::symlink(&from, from.join("inner/back")).unwrap();
     std::os::unix::fs::symlink("nowhere", from.join("dangling")).unwrap();
     std::os::unix::fs::symlink("round", from.join("round")).unwrap();
