@@ -79,7 +79,8 @@ fn comity(verb: &str, rest: &[String]) -> bool {
 }
 
 fn test(rest: &[String]) -> bool {
-    let nextest = Command::new("cargo").args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
+    let nextest =
+        Command::new("cargo").args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
     let tests = if nextest {
         run(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(rest))
     } else {
@@ -92,7 +93,8 @@ fn test(rest: &[String]) -> bool {
 fn lint() -> bool {
     let format = run(cargo().args(["fmt", "--all", "--check"]));
     let clippy = run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    let deny = if Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|o| o.status.success()) {
+    let deny = if Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|o| o.status.success())
+    {
         run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))
     } else {
         eprintln!("cargo-deny is missing: cargo install --locked cargo-deny");

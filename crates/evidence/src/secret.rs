@@ -15,6 +15,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{Read as _, Write as _},
     iter,
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
 };
 use zeroize::Zeroizing;
@@ -156,7 +157,8 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), EvidenceError> {
     if let Some(above) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
         make_folder(above)?;
     }
-    match fs::create_dir(folder) {
+    // For its user alone, as everything in a home's `keys/`.
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => {}
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(e) => return Err(EvidenceError::file("make", folder, &e)),

@@ -1,6 +1,6 @@
 //! Assets and what can be done to them.
 
-use crate::{category::word_enum, Place};
+use crate::{Place, category::word_enum};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -198,7 +198,13 @@ impl Unsealed {
         exhibits.sort_unstable();
         exhibits.dedup();
         let content = serde_json::json!([
-            "comity.finding/1", exhibits, self.examiner, self.version, self.confidence, self.reason, self.body
+            "comity.finding/1",
+            exhibits,
+            self.examiner,
+            self.version,
+            self.confidence,
+            self.reason,
+            self.body
         ]);
         let id = FindingId(Digest::of(content.to_string().as_bytes()));
         let Self { examiner, version, confidence, reason, body } = self;

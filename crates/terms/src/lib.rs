@@ -25,10 +25,10 @@ pub use exhibit::{Compression, ExhibitKind, Obtained};
 pub use finding::{Confidence, Finding, FindingBody, Unsealed};
 pub use handling::{Handling, HandlingCode, Tlp};
 pub use id::{
-    ActionId, AgreementId, CaseId, ClauseId, Digest, ExhibitId, FindingId, IdError, MemberId, PartnerId, PlanId,
-    ReleaseId, ThreatId,
+    ActionId, AgreementId, CaseId, ClauseId, Digest, ExhibitId, FindingId, IdError, MemberId, PartnerId,
+    PlanId, ReleaseId, ThreatId,
 };
 pub use partner::{PersonId, Role};
 pub use place::Place;
 pub use sighting::Sighting;
-pub use time::{Day, TimeError, Timestamp, MICROS_PER_DAY, MICROS_PER_SECOND};
+pub use time::{Day, MICROS_PER_DAY, MICROS_PER_SECOND, TimeError, Timestamp};

@@ -37,7 +37,10 @@ impl FromStr for Place {
             [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
                 Ok(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase()]))
             }
-            _ => Err(IdError { text: s.chars().take(80).collect(), expected: "a place (two letters, ISO 3166-1)" }),
+            _ => Err(IdError {
+                text: s.chars().take(80).collect(),
+                expected: "a place (two letters, ISO 3166-1)",
+            }),
         }
     }
 }

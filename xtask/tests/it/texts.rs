@@ -15,7 +15,9 @@ fn every_public_type_of_terms_has_its_glossary_entry() {
         .lines()
         .skip_while(|l| !l.starts_with("pub use"))
         .flat_map(|l| l.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
-        .filter(|w| w.chars().next().is_some_and(|c| c.is_ascii_uppercase()) && w.chars().any(|c| c.is_lowercase()))
+        .filter(|w| {
+            w.chars().next().is_some_and(|c| c.is_ascii_uppercase()) && w.chars().any(|c| c.is_lowercase())
+        })
         .collect();
     assert!(names.len() > 20, "the list of types was not found");
     for name in names {

@@ -21,8 +21,17 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     (
         "comity",
         &[
-            "terms", "agreement", "ledger", "evidence", "privacy", "malware", "botnet", "threat", "takedown",
-            "exchange", "exercise",
+            "terms",
+            "agreement",
+            "ledger",
+            "evidence",
+            "privacy",
+            "malware",
+            "botnet",
+            "threat",
+            "takedown",
+            "exchange",
+            "exercise",
         ],
         &[],
     ),
@@ -83,8 +92,8 @@ fn every_crate_keeps_to_its_edges() {
     assert_eq!(ours, known, "a crate joined or left the house: change EDGES and ARCHITECTURE.md with it");
     for (name, normal, tests) in EDGES {
         for (dependency, kind) in packages[*name].iter().filter(|d| ours.contains(d.0.as_str())) {
-            let allowed =
-                normal.contains(&dependency.as_str()) || (kind == "dev" && tests.contains(&dependency.as_str()));
+            let allowed = normal.contains(&dependency.as_str())
+                || (kind == "dev" && tests.contains(&dependency.as_str()));
             assert!(allowed, "`{name}` must not know `{dependency}` ({kind})");
         }
     }
@@ -95,7 +104,10 @@ fn every_heavy_dependency_has_one_home() {
     for (name, dependencies) in packages() {
         for (dependency, kind) in dependencies {
             if let Some((_, homes)) = HOMES.iter().find(|h| h.0 == dependency) {
-                assert!(homes.contains(&name.as_str()), "`{dependency}` lives in {homes:?}, not in `{name}` ({kind})");
+                assert!(
+                    homes.contains(&name.as_str()),
+                    "`{dependency}` lives in {homes:?}, not in `{name}` ({kind})"
+                );
             }
         }
     }
@@ -114,7 +126,11 @@ fn every_walled_crate_names_the_calls_it_refuses() {
     for name in WALLED {
         let path = root().join("crates").join(name).join("clippy.toml");
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(text.contains("disallowed-methods") && text.contains("reason"), "{} is missing", path.display());
+        assert!(
+            text.contains("disallowed-methods") && text.contains("reason"),
+            "{} is missing",
+            path.display()
+        );
         assert!(text.contains("SystemTime::now"), "{} lets its crate read a clock", path.display());
     }
 }

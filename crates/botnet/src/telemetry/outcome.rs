@@ -82,10 +82,8 @@ impl Telemetry {
     /// # Errors
     /// When the tables cannot be read.
     pub async fn span(&self, window: Window) -> Result<Option<(Timestamp, Timestamp)>, TelemetryError> {
-        let sql = format!(
-            "SELECT count(*), min(event), max(event) FROM sightings WHERE {}",
-            window.sql("event")
-        );
+        let sql =
+            format!("SELECT count(*), min(event), max(event) FROM sightings WHERE {}", window.sql("event"));
         let rows = self.rows("outcome.span", &sql, 1, |c, i| {
             Ok((c.int(0, i)? > 0).then_some((Timestamp(c.int(1, i)?), Timestamp(c.int(2, i)?))))
         });

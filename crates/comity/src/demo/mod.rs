@@ -71,7 +71,10 @@ fn partner(id: &str) -> Result<PartnerId, NodeError> {
 impl Operation {
     /// Generates the operation and makes the four homes. `program` is what children run.
     pub async fn begin(
-        dir: &Path, spec: &Spec, program: &Path, note: &mut dyn FnMut(exercise::Progress),
+        dir: &Path,
+        spec: &Spec,
+        program: &Path,
+        note: &mut dyn FnMut(exercise::Progress),
     ) -> Result<Self, NodeError> {
         let truth = exercise::generate(spec, &dir.join("operation"), note)?;
         let clock = Arc::new(SetClock::new(time(SIGNED)));
@@ -128,7 +131,10 @@ impl Operation {
     }
 
     /// Every partner takes in what it holds.
-    pub async fn ingest(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<Vec<(PartnerId, Ingested)>, NodeError> {
+    pub async fn ingest(
+        &self,
+        tick: &(dyn Fn(&str) + Sync),
+    ) -> Result<Vec<(PartnerId, Ingested)>, NodeError> {
         self.clock.set(time(PLANNED));
         let mut all = Vec::new();
         for name in ["company", "police", "region", "fintech"] {
@@ -138,7 +144,12 @@ impl Operation {
         Ok(all)
     }
 
-    async fn take(&self, name: &str, folder: &Path, tick: &(dyn Fn(&str) + Sync)) -> Result<Ingested, NodeError> {
+    async fn take(
+        &self,
+        name: &str,
+        folder: &Path,
+        tick: &(dyn Fn(&str) + Sync),
+    ) -> Result<Ingested, NodeError> {
         let node = self.node(name);
         let (found, left) = sources(&[folder.to_owned()], node.home.root());
         let mut taken = node.ingest(found, &Manner::house("exercise Harbour Lights"), tick).await?;
@@ -163,7 +174,13 @@ impl Operation {
 
     /// One partner releases to another, who takes it in; its receipt goes back.
     pub async fn release(
-        &self, from: &str, to: &str, member: Option<&str>, what: What, of: &str, purpose: Purpose,
+        &self,
+        from: &str,
+        to: &str,
+        member: Option<&str>,
+        what: What,
+        of: &str,
+        purpose: Purpose,
     ) -> Result<(Shared, ReceivedBundle, ReceivedReceipt), NodeError> {
         let wish = Wish {
             what,
@@ -185,7 +202,11 @@ impl Operation {
         Ok((shared, bundle, receipt))
     }
 
-    async fn hand_in(&self, name: &str, file: &Path) -> Result<(Vec<ReceivedBundle>, Vec<ReceivedReceipt>), NodeError> {
+    async fn hand_in(
+        &self,
+        name: &str,
+        file: &Path,
+    ) -> Result<(Vec<ReceivedBundle>, Vec<ReceivedReceipt>), NodeError> {
         let node = self.node(name);
         let (found, _) = sources(&[file.to_owned()], node.home.root());
         let taken = node.ingest(found, &Manner::house("handed over by a partner"), &|_| ()).await?;
@@ -218,7 +239,10 @@ impl Operation {
     /// The hour passes: what the plan says is done, owners in the told places clean a share of their machines, and the
     /// sensors see what is left. The company takes in the logs of the days after.
     pub async fn aftermath(
-        &self, plan: &takedown::Plan, told: &[Place], note: &mut dyn FnMut(exercise::Progress),
+        &self,
+        plan: &takedown::Plan,
+        told: &[Place],
+        note: &mut dyn FnMut(exercise::Progress),
     ) -> Result<(Aftermath, Ingested), NodeError> {
         let taken = taken(plan);
         let aftermath = exercise::aftermath(&self.dir.join("operation"), &taken, told, note)?;
@@ -241,7 +265,7 @@ impl Operation {
             days: before.chain(after).collect(),
             shares: vec![
                 ("contained".into(), aftermath.contained as f64),
-                ("migrated".into(), aftermath.migrated as f64),
+                ("still commanded".into(), aftermath.migrated as f64),
                 ("cured".into(), aftermath.cured as f64),
             ],
         }
@@ -269,9 +293,17 @@ pub fn taken(plan: &takedown::Plan) -> Vec<Taken> {
             Asset::Generated { names, .. } => names.clone(),
             Asset::Account { account, .. } => vec![account.clone()],
         };
-        all.extend(keys.into_iter().map(|channel_key| Taken { channel_key, instrument: action.instrument, at: plan.hour }));
+        all.extend(keys.into_iter().map(|channel_key| Taken {
+            channel_key,
+            instrument: action.instrument,
+            at: plan.hour,
+        }));
     }
     let told = plan.notifications.iter().filter(|n| n.partner.is_some());
-    all.extend(told.map(|n| Taken { channel_key: n.target.clone(), instrument: Instrument::Notify, at: plan.hour }));
+    all.extend(told.map(|n| Taken {
+        channel_key: n.target.clone(),
+        instrument: Instrument::Notify,
+        at: plan.hour,
+    }));
     all
 }

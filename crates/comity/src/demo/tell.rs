@@ -41,12 +41,21 @@ pub struct Told {
 
 /// Runs the whole operation in `dir`, telling each step through `say`.
 pub async fn tell(
-    dir: &Path, spec: &Spec, program: &Path, say: &mut (dyn FnMut(String) + Send),
+    dir: &Path,
+    spec: &Spec,
+    program: &Path,
+    say: &mut (dyn FnMut(String) + Send),
 ) -> Result<Told, NodeError> {
     say(format!("1  Harbour Lights: {} bots, seed {}. Four partners, four homes.", spec.bots, spec.seed));
     let operation = Operation::begin(dir, spec, program, &mut |_| ()).await?;
     for agreement in operation.sign().await? {
-        say(format!("   {} is {}: {} clauses, version {}", agreement.id, agreement.state, agreement.clauses, short(&agreement.version)));
+        say(format!(
+            "   {} is {}: {} clauses, version {}",
+            agreement.id,
+            agreement.state,
+            agreement.clauses,
+            short(&agreement.version)
+        ));
     }
 
     let ingested = operation.ingest(&|_| ()).await?;
@@ -55,7 +64,11 @@ pub async fn tell(
     for (partner, taken) in &ingested {
         exhibits += taken.taken.len() as u64;
         let left = taken.taken.iter().filter(|t| !t.unreadable.is_empty()).count();
-        say(format!("   {partner}: {} exhibits, {} rows of telemetry, {left} partly unreadable", taken.taken.len(), taken.rows()));
+        say(format!(
+            "   {partner}: {} exhibits, {} rows of telemetry, {left} partly unreadable",
+            taken.taken.len(),
+            taken.rows()
+        ));
     }
 
     let [analyzed, _] = operation.analyze(&|_| ()).await?;
@@ -64,21 +77,38 @@ pub async fn tell(
     let kinds: Vec<String> = analyzed.findings.iter().map(|(k, n)| format!("{n} {k}")).collect();
     say(format!("3  {findings} findings: {}", kinds.join(", ")));
     for (rank, threat) in threats.iter().take(3).enumerate() {
-        say(format!("   threat {}: {} (score {}), {} channels, {} samples", rank + 1, threat.title, threat.score, threat.channels.len(), threat.samples.len()));
+        say(format!(
+            "   threat {}: {} (score {}), {} channels, {} samples",
+            rank + 1,
+            threat.title,
+            threat.score,
+            threat.channels.len(),
+            threat.samples.len()
+        ));
     }
-    let first = threats.first().ok_or_else(|| NodeError::CannotTell { why: "the evidence shows no threat".into() })?;
+    let first = threats
+        .first()
+        .ok_or_else(|| NodeError::CannotTell { why: "the evidence shows no threat".into() })?;
     let case = operation.open(&first.id).await?;
     let case_id = case.id.to_string();
-    say(format!("   case `{case_id}` is open: {} findings on {} exhibits", case.findings.len(), case.exhibits.len()));
+    say(format!(
+        "   case `{case_id}` is open: {} findings on {} exhibits",
+        case.findings.len(),
+        case.exhibits.len()
+    ));
 
     say("4  What crosses a border is ruled on.".into());
-    let (shared, _, _) =
-        operation.release("company", "police", None, What::Indicators, &case_id, Purpose::Investigation).await?;
-    say(format!("   permitted: the case's indicators to police, under {}; {}", shared.clauses.join(", "), shared.duties.join(", ")));
-    let refusal = operation.release("company", "police", None, What::Victims, &case_id, Purpose::Investigation).await;
+    let (shared, _, _) = operation
+        .release("company", "police", None, What::Indicators, &case_id, Purpose::Investigation)
+        .await?;
+    say(format!("   permitted: the case's indicators to police, under {}", shared.clauses.join(", ")));
+    let refusal = operation
+        .release("company", "police", Some("de"), What::Victims, &case_id, Purpose::Investigation)
+        .await;
     let refused = sentence(refusal.err());
     say(format!("   refused: victims' addresses to police. {refused}"));
-    let nowhere = operation.release("region", "fintech", None, What::Authorities, "", Purpose::Takedown).await;
+    let nowhere =
+        operation.release("region", "fintech", None, What::Authorities, "", Purpose::Takedown).await;
     say(format!("   refused: region to fintech. {}", sentence(nowhere.err())));
 
     operation.papers().await?;
@@ -88,7 +118,10 @@ pub async fn tell(
         .await?;
     for (asset, contact, until) in &answers.hits {
         let until = until.map_or_else(String::new, |t| format!(" until {}", t.day()));
-        say(format!("   police answers: `{asset}` is its own concern{until}; speak to {}", contact.clone().unwrap_or_default()));
+        say(format!(
+            "   police answers: `{asset}` is its own concern{until}; speak to {}",
+            contact.clone().unwrap_or_default()
+        ));
     }
 
     let report = operation.plan(&case_id).await?;
@@ -102,9 +135,12 @@ pub async fn tell(
             say(format!("   not done: {} ({}): {}", blocked.target, why.code.code(), why.sentence));
         }
     }
-    say(format!("   floor: {} of {} bots survive what the partners can reach", plan.floor.surviving, plan.population));
+    say(format!(
+        "   floor: {} of {} bots survive what the partners can reach",
+        plan.floor.surviving, plan.population
+    ));
     if let Some(better) = &plan.floor.improvement {
-        say(format!("   it falls with: {}", better.text));
+        say(format!("   {} bots fewer with: {}", better.bots, better.acts.join(" ")));
     }
 
     let told = operation.notify(&case_id, say).await?;
@@ -129,15 +165,23 @@ pub async fn tell(
     let view = operation.truth_view(&aftermath);
     let page = operation.company.case_report(&case_id, Some(&view)).await?;
     let path = dir.join("report.html");
-    crate::store::files::write_durably(&path, page.html().as_bytes()).map_err(|e| NodeError::file("writing", &path, e))?;
+    crate::store::files::write_durably(&path, page.html().as_bytes())
+        .map_err(|e| NodeError::file("writing", &path, e))?;
     let mut head = String::new();
     say("8  Every home verifies.".into());
     for name in ["company", "police", "region", "fintech"] {
         let verified = operation.node(name).verify_home(&|_| ()).await?.into_result()?;
-        let line = format!("{} leaves, root {}", verified.ledger.size, short(&verified.ledger.root.to_string()));
-        say(format!("   {name}: {} exhibits; ledger {line}", verified.exhibits));
+        let ledger = verified
+            .ledger
+            .as_ref()
+            .map_or_else(|| "no leaves".into(), |l| format!("{} leaves, root {}", l.size, l.root));
+        say(format!(
+            "   {name}: {} exhibits; ledger {}",
+            verified.exhibits,
+            ledger.get(..36).unwrap_or(&ledger)
+        ));
         if name == "company" {
-            head = format!("{} leaves, root {}", verified.ledger.size, verified.ledger.root);
+            head = ledger;
         }
     }
     say(format!("   report: {}", path.display()));
@@ -172,7 +216,8 @@ fn short(digest: &str) -> &str {
 
 /// One line per partner, member and instrument.
 fn by_actor(plan: &takedown::Plan) -> Vec<String> {
-    let mut groups: std::collections::BTreeMap<(String, &str, Place), usize> = std::collections::BTreeMap::new();
+    let mut groups: std::collections::BTreeMap<(String, &str, Place), usize> =
+        std::collections::BTreeMap::new();
     for action in &plan.actions {
         let actor = match &action.member {
             Some(member) => format!("{} ({member})", action.partner),
@@ -180,25 +225,41 @@ fn by_actor(plan: &takedown::Plan) -> Vec<String> {
         };
         *groups.entry((actor, action.instrument.word(), action.place)).or_default() += 1;
     }
-    groups.into_iter().map(|((actor, instrument, place), n)| format!("{actor}: {instrument} × {n} in {place}")).collect()
+    groups
+        .into_iter()
+        .map(|((actor, instrument, place), n)| format!("{actor}: {instrument} × {n} in {place}"))
+        .collect()
 }
 
 impl Operation {
     /// Each member state of police and region gets its own victims; who they are, each in its own bundle.
-    async fn notify(&self, case: &str, say: &mut (dyn FnMut(String) + Send)) -> Result<Vec<Place>, NodeError> {
+    async fn notify(
+        &self,
+        case: &str,
+        say: &mut (dyn FnMut(String) + Send),
+    ) -> Result<Vec<Place>, NodeError> {
         let mut told = Vec::new();
         let mut refused = 0;
-        for (to, places) in [("police", exercise_members("police", &self.truth)), ("region", exercise_members("region", &self.truth))] {
+        for (to, places) in [
+            ("police", exercise_members("police", &self.truth)),
+            ("region", exercise_members("region", &self.truth)),
+        ] {
             for place in places {
                 let member = place.as_str().to_ascii_lowercase();
-                match self.release("company", to, Some(&member), What::Victims, case, Purpose::VictimNotification).await {
+                match self
+                    .release("company", to, Some(&member), What::Victims, case, Purpose::VictimNotification)
+                    .await
+                {
                     Ok(_) => told.push(place),
                     Err(NodeError::Refused { .. } | NodeError::First { .. }) => refused += 1,
                     Err(e) => return Err(e),
                 }
             }
         }
-        say(format!("   victims: {} states got their own and nobody else's; {refused} got none (not acceded, opted out, or no victim)", told.len()));
+        say(format!(
+            "   victims: {} states got their own and nobody else's; {refused} got none (not acceded, opted out, or no victim)",
+            told.len()
+        ));
         Ok(told)
     }
 }
@@ -206,5 +267,10 @@ impl Operation {
 /// The states of a partner in which bots live.
 fn exercise_members(partner: &str, truth: &exercise::Truth) -> Vec<Place> {
     const EU: &str = "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE";
-    truth.places.keys().copied().filter(|p| EU.split(' ').any(|e| e == p.as_str()) == (partner == "police")).collect()
+    truth
+        .places
+        .keys()
+        .copied()
+        .filter(|p| EU.split(' ').any(|e| e == p.as_str()) == (partner == "police"))
+        .collect()
 }

@@ -37,7 +37,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use takedown::{Addressee, Plan, Situation, SituationError, Violation};
 use terms::{
-    CaseId, Digest, ExhibitId, ExhibitKind, Finding, FindingBody, FindingId, MemberId, PartnerId, PlanId, Timestamp,
+    CaseId, Digest, ExhibitId, ExhibitKind, Finding, FindingBody, FindingId, MemberId, PartnerId, PlanId,
+    Timestamp,
 };
 
 /// Largest sample that rides along.
@@ -203,7 +204,8 @@ impl Node {
             deconfliction: self.answers().await?.into_iter().map(plan::answer).collect(),
             ..kept.situation.clone()
         };
-        let less = recheck(plan, fresh).map_err(|what| NodeError::Changed { plan: plan.id.to_string(), what })?;
+        let less =
+            recheck(plan, fresh).map_err(|what| NodeError::Changed { plan: plan.id.to_string(), what })?;
         warnings.extend(less);
         let mut conn = self.state.read().await?;
         for action in &plan.actions {
@@ -238,9 +240,12 @@ impl Node {
         }
         let mut samples = BTreeSet::new();
         // Samples go to who acts on them; an owner who is told has no use for one.
-        let sources: BTreeSet<ExhibitId> = kept.iter().filter(|_| acts).flat_map(|f| f.exhibits.iter().copied()).collect();
+        let sources: BTreeSet<ExhibitId> =
+            kept.iter().filter(|_| acts).flat_map(|f| f.exhibits.iter().copied()).collect();
         for id in sources {
-            let Some(e) = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none()) else { continue };
+            let Some(e) = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none()) else {
+                continue;
+            };
             let sample = matches!(e.kind, ExhibitKind::Pe | ExhibitKind::Elf);
             if sample && e.size <= MOST_SAMPLE && samples.len() < MOST_SAMPLES {
                 samples.insert(id);
@@ -267,7 +272,11 @@ impl Node {
 
     /// Puts the packing on the ledger, then writes the folder with the proof of it, verifies it, and notes it.
     async fn pack(
-        &self, case: &CaseId, content: Content, report: &mut PackedReport, now: Timestamp,
+        &self,
+        case: &CaseId,
+        content: Content,
+        report: &mut PackedReport,
+        now: Timestamp,
     ) -> Result<(), NodeError> {
         if report.folder.try_exists().map_err(|e| NodeError::file("looking at", &report.folder, e))? {
             // Before the ledger says that it was packed.
@@ -275,7 +284,8 @@ impl Node {
         }
         let salt = Salt::random();
         let orders = Digest::of(&content.orders);
-        let mut openings = vec![Opening { file: "data/orders.json".into(), sha256: orders, salt: salt.to_hex() }];
+        let mut openings =
+            vec![Opening { file: "data/orders.json".into(), sha256: orders, salt: salt.to_hex() }];
         let mut commitments = vec![commit(&salt, &orders)];
         let mut samples: Vec<(String, Vec<u8>)> = Vec::new();
         for id in &content.exhibits {
@@ -306,7 +316,8 @@ impl Node {
             items.push(Item::proof("checkpoint", proof.checkpoint.as_slice()));
             items.push(Item::proof("log.vkey", proof.vkey.as_bytes()));
         }
-        let identifier = format!("{}/{}", report.plan, report.folder.file_name().unwrap_or_default().to_string_lossy());
+        let identifier =
+            format!("{}/{}", report.plan, report.folder.file_name().unwrap_or_default().to_string_lossy());
         let info = [
             ("Source-Organization", self.partner.as_str()),
             ("External-Identifier", identifier.as_str()),
@@ -336,13 +347,22 @@ impl Node {
 
     /// One leaf for the package: its orders and its exhibits are the subjects. A custody row for each exhibit.
     async fn note_packing(
-        &self, case: &CaseId, included: &[ExhibitId], commitments: Vec<Commitment>,
+        &self,
+        case: &CaseId,
+        included: &[ExhibitId],
+        commitments: Vec<Commitment>,
     ) -> Result<NewLeaf, NodeError> {
         let event = self.event(commitments, Act::Package, Why::Case(case.to_string()), false);
         let leaf = NewLeaf::new(event.leaf(&self.keys.node)?);
         let body = serde_json::to_value(&event).unwrap_or_default();
-        let row = |id: &ExhibitId| CustodyRow::new(*id, event.when, event.who.clone(), "package", body.clone(), &leaf.id);
-        let batch = Batch { custody: included.iter().map(row).collect(), leaves: vec![leaf.clone()], ..Batch::default() };
+        let row = |id: &ExhibitId| {
+            CustodyRow::new(*id, event.when, event.who.clone(), "package", body.clone(), &leaf.id)
+        };
+        let batch = Batch {
+            custody: included.iter().map(row).collect(),
+            leaves: vec![leaf.clone()],
+            ..Batch::default()
+        };
         crate::store::commit(&self.state, &batch, event.when).await?;
         self.sequencer.run().await?;
         Ok(leaf)
@@ -386,7 +406,8 @@ fn recheck(plan: &Plan, fresh: Situation) -> Result<Option<String>, String> {
     let moved = Plan { situation: Digest::of(text.as_bytes()), ..plan.clone() };
     let Err(violations) = takedown::check(&fresh, &moved) else { return Ok(None) };
     let grave = |about: &str| {
-        matches!(about, "situation" | "hour" | "notifications") || plan.actions.iter().any(|a| a.id.as_str() == about)
+        matches!(about, "situation" | "hour" | "notifications")
+            || plan.actions.iter().any(|a| a.id.as_str() == about)
     };
     let (bad, late): (Vec<Violation>, Vec<Violation>) = violations.into_iter().partition(|v| grave(&v.about));
     if bad.is_empty() {
@@ -403,7 +424,9 @@ fn reserve(finding: &Finding, acts: bool) -> Option<&'static str> {
         FindingBody::Activity { places, .. } if places.iter().any(|(_, n)| *n < SMALLEST) => {
             Some("it counts so few bots in a place that one could be singled out")
         }
-        FindingBody::StixObject { .. } | FindingBody::Unreadable { .. } => Some("it says nothing about the orders"),
+        FindingBody::StixObject { .. } | FindingBody::Unreadable { .. } => {
+            Some("it says nothing about the orders")
+        }
         FindingBody::Activity { .. } | FindingBody::Asset { .. } => None,
         _ if !acts => Some("it speaks of other assets too, and this addressee is only told about its own"),
         _ => None,
@@ -419,7 +442,11 @@ fn pretty(value: &serde_json::Value) -> Vec<u8> {
 /// The addressee as a folder's name that every system can carry: partner, member and recipient, each where there is
 /// one; a number follows where two would be equal.
 fn free_name(to: &Addressee, taken: &mut BTreeSet<String>) -> String {
-    let parts = [to.partner.as_ref().map(ToString::to_string), to.member.as_ref().map(ToString::to_string), to.recipient.clone()];
+    let parts = [
+        to.partner.as_ref().map(ToString::to_string),
+        to.member.as_ref().map(ToString::to_string),
+        to.recipient.clone(),
+    ];
     let mut name = String::new();
     for c in parts.into_iter().flatten().collect::<Vec<_>>().join("-").chars() {
         let c = c.to_ascii_lowercase();
@@ -434,7 +461,8 @@ fn free_name(to: &Addressee, taken: &mut BTreeSet<String>) -> String {
     let name = name.trim_end_matches('-');
     let name = if name.is_empty() { "addressee" } else { name };
     let numbered = (2..).map(|n| format!("{name}-{n}"));
-    let free = std::iter::once(name.to_owned()).chain(numbered).find(|n| !taken.contains(n)).unwrap_or_default();
+    let free =
+        std::iter::once(name.to_owned()).chain(numbered).find(|n| !taken.contains(n)).unwrap_or_default();
     taken.insert(free.clone());
     free
 }
@@ -481,8 +509,14 @@ mod tests {
     }
 
     fn finding(body: FindingBody) -> Finding {
-        Unsealed { examiner: "t".into(), version: 1, confidence: Confidence::new(90), reason: "r".into(), body }
-            .seal(vec![ExhibitId::of(b"x")])
+        Unsealed {
+            examiner: "t".into(),
+            version: 1,
+            confidence: Confidence::new(90),
+            reason: "r".into(),
+            body,
+        }
+        .seal(vec![ExhibitId::of(b"x")])
     }
 
     #[test]
@@ -502,7 +536,8 @@ mod tests {
             channels: vec![channel.clone()],
             dga: None,
         };
-        let names = FindingBody::GeneratedNames { source: "p:1".into(), names: 9, nonexistent: 9, examples: vec![] };
+        let names =
+            FindingBody::GeneratedNames { source: "p:1".into(), names: 9, nonexistent: 9, examples: vec![] };
         for (body, to_actor, to_told) in [
             (activity(10), true, true),
             (activity(9), false, false),

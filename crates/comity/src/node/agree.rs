@@ -114,7 +114,8 @@ impl Node {
 
     /// Signs a text, or countersigns it when `given` holds the other party's signature.
     pub fn sign(&self, agreement: &Agreement, given: Option<Signatures>) -> Result<Signatures, NodeError> {
-        let help = "sign the very text that both parties agreed on, with the organisation key that stands in it";
+        let help =
+            "sign the very text that both parties agreed on, with the organisation key that stands in it";
         let now = self.clock.now();
         let (signed, mut parties) = match given {
             Some(given) => {
@@ -124,7 +125,8 @@ impl Node {
                 (both, given.parties)
             }
             None => (
-                agreement::sign(agreement, &self.partner, &self.keys.organisation).map_err(|e| trust(e, help))?,
+                agreement::sign(agreement, &self.partner, &self.keys.organisation)
+                    .map_err(|e| trust(e, help))?,
                 BTreeMap::new(),
             ),
         };
@@ -134,9 +136,14 @@ impl Node {
 
     fn card(&self, now: Timestamp) -> Result<Card, NodeError> {
         let (from, until) = (now.plus_days(-SLACK_DAYS), now.plus_days(DELEGATED_DAYS));
-        let delegation =
-            Delegation::sign(&self.partner, &self.keys.node.verifying_key(), from, until, &self.keys.organisation)
-                .map_err(|e| trust(e, "the delegation's dates are wrong: check the clock"))?;
+        let delegation = Delegation::sign(
+            &self.partner,
+            &self.keys.node.verifying_key(),
+            from,
+            until,
+            &self.keys.organisation,
+        )
+        .map_err(|e| trust(e, "the delegation's dates are wrong: check the clock"))?;
         let sealing = Sealing {
             schema: "comity.sealing/1".into(),
             party: self.partner.clone(),
@@ -158,8 +165,12 @@ impl Node {
         let kept = Kept { text: agreement.text().to_owned(), signatures };
         let mut all = Vec::new();
         let signed = signed(&kept)?;
-        let missing: Vec<String> =
-            agreement.parties().iter().filter(|p| !signed.signers().contains(p)).map(ToString::to_string).collect();
+        let missing: Vec<String> = agreement
+            .parties()
+            .iter()
+            .filter(|p| !signed.signers().contains(p))
+            .map(ToString::to_string)
+            .collect();
         if !missing.is_empty() {
             let what = format!("`{}` is not signed by {}", agreement.id(), missing.join(", "));
             return Err(trust(what, "have the other party run `comity agree sign --countersign`"));
@@ -187,7 +198,12 @@ impl Node {
     }
 
     fn other(&self, agreement: &Agreement) -> String {
-        agreement.parties().into_iter().find(|p| **p != self.partner).map(ToString::to_string).unwrap_or_default()
+        agreement
+            .parties()
+            .into_iter()
+            .find(|p| **p != self.partner)
+            .map(ToString::to_string)
+            .unwrap_or_default()
     }
 
     async fn kept(&self) -> Result<Vec<Kept>, NodeError> {
@@ -262,13 +278,15 @@ fn signed(kept: &Kept) -> Result<SignedAgreement, NodeError> {
 }
 
 fn check_card(
-    agreement: &Agreement, party: &PartnerId, signatures: &Signatures, agreements: &mut Agreements,
+    agreement: &Agreement,
+    party: &PartnerId,
+    signatures: &Signatures,
+    agreements: &mut Agreements,
 ) -> Result<(), NodeError> {
     let help = "have this party sign again: `comity agree sign` writes its node key and sealing address too";
-    let card = signatures
-        .parties
-        .get(party)
-        .ok_or_else(|| trust(format!("the signature file lacks what `{party}` adds to its signature"), help))?;
+    let card = signatures.parties.get(party).ok_or_else(|| {
+        trust(format!("the signature file lacks what `{party}` adds to its signature"), help)
+    })?;
     let delegation = agreements.delegate(&envelope(&card.delegation)?).map_err(|e| trust(e, help))?;
     if delegation.party != *party {
         return Err(trust(format!("the delegation beside `{party}` is of `{}`", delegation.party), help));
@@ -278,7 +296,9 @@ fn check_card(
 
 fn read_sealing(agreement: &Agreement, party: &PartnerId, card: &Card) -> Result<Recipient, NodeError> {
     let help = "have this party sign the agreement again";
-    let key = agreement.key(party).ok_or_else(|| trust(format!("`{party}` has no key in `{}`", agreement.id()), help))?;
+    let key = agreement
+        .key(party)
+        .ok_or_else(|| trust(format!("`{party}` has no key in `{}`", agreement.id()), help))?;
     let sealing = envelope(&card.sealing)?;
     let text = dsse::verify(&sealing, SEALING_TYPE, &[(dsse::keyid(&key), key)])?;
     let read: Sealing = serde_json::from_slice(text).map_err(|e| trust(e, help))?;
@@ -312,7 +332,10 @@ fn state_word(state: &agreement::State) -> String {
     use agreement::State;
     match state {
         State::Unsigned { missing } => {
-            format!("not signed by {}", missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            format!(
+                "not signed by {}",
+                missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            )
         }
         State::NotBegun { from } => format!("begins on {}", from.day()),
         State::InForce => "in force".into(),

@@ -8,8 +8,8 @@ use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
 use crate::store::jobs::{Job, LEASE, Queue};
 use crate::store::{Batch, commit, exhibits, findings, manifest};
-use crate::work::{Input, WorkError};
 use crate::work::protocol::{Frame, Mode};
+use crate::work::{Input, WorkError};
 use botnet::telemetry::{C2Options, Found, Locations, NameOptions, Options, Window};
 use botnet::{Telemetry, tables::Table};
 use evidence::custody::{Act, Why};
@@ -76,7 +76,7 @@ impl Node {
                 report.new_findings += new;
                 report.failed.extend(failed);
             }
-            if report.examined % PUBLISH_EVERY == 0 {
+            if report.examined.is_multiple_of(PUBLISH_EVERY) {
                 self.sequencer.run().await?;
             }
         }
@@ -88,7 +88,11 @@ impl Node {
     }
 
     /// One job: new findings, and the failure where there was one.
-    async fn examine(&self, queue: &Queue, job: Job) -> Result<(u64, Option<(ExhibitId, String, String)>), NodeError> {
+    async fn examine(
+        &self,
+        queue: &Queue,
+        job: Job,
+    ) -> Result<(u64, Option<(ExhibitId, String, String)>), NodeError> {
         let id: ExhibitId = job.subject.parse()?;
         let mut conn = self.state.read().await?;
         let known = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none());
@@ -101,13 +105,16 @@ impl Node {
         };
         let (found, trouble) = match self.examine_in_child(id, exhibit.size).await {
             Ok(found) => (found, None),
-            Err(NodeError::Work(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_)))) => {
+            Err(NodeError::Work(
+                e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_)),
+            )) => {
                 queue.fail(&job, &e.to_string()).await?;
                 return Err(e.into());
             }
             Err(NodeError::Work(e)) => {
                 let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
-                let left = Left { code: code.clone(), at: "the whole".into(), why: e.to_string(), records: 0 };
+                let left =
+                    Left { code: code.clone(), at: "the whole".into(), why: e.to_string(), records: 0 };
                 (vec![unreadable_finding(&left, id)], Some((id, code, left.why)))
             }
             Err(e) => {
@@ -153,8 +160,11 @@ impl Node {
             let files = manifest::of_table(&mut conn, table.name()).await?;
             Ok(files.iter().map(|f| self.telemetry.path(f).display().to_string()).collect())
         };
-        let locations =
-            Locations { flows: of(Table::Flows).await?, dns: of(Table::Dns).await?, sightings: of(Table::Sightings).await? };
+        let locations = Locations {
+            flows: of(Table::Flows).await?,
+            dns: of(Table::Dns).await?,
+            sightings: of(Table::Sightings).await?,
+        };
         Ok(Telemetry::open(&locations, &Options::local(self.home.tmp())).await?)
     }
 
@@ -171,7 +181,10 @@ impl Node {
     /// Findings of one kind that stand.
     pub async fn of_kind(&self, kind: &str) -> Result<Vec<Finding>, NodeError> {
         let all = findings::stream(&self.state, Some(kind.to_owned()));
-        Ok(all.try_filter_map(|k| async move { Ok(k.refuted_by.is_none().then_some(k.finding)) }).try_collect().await?)
+        Ok(all
+            .try_filter_map(|k| async move { Ok(k.refuted_by.is_none().then_some(k.finding)) })
+            .try_collect()
+            .await?)
     }
 
     async fn correlate(&self) -> Result<u64, NodeError> {
@@ -179,7 +192,9 @@ impl Node {
         let mut found: Vec<Finding> = self.alike().await?;
         found.extend(self.money_together().await?);
         let beacons = tables.command_and_control(&C2Options::default()).await?;
-        found.extend(beacons.into_iter().filter(|r| !r.exhibits.is_empty()).map(|r| r.finding.seal(r.exhibits)));
+        found.extend(
+            beacons.into_iter().filter(|r| !r.exhibits.is_empty()).map(|r| r.finding.seal(r.exhibits)),
+        );
         let specs = self.algorithms().await?;
         let activity = tables.activity(&[], Window::ALL).await?;
         let known = known_names(&specs, &activity);
@@ -246,7 +261,9 @@ impl Node {
     async fn alike(&self) -> Result<Vec<Finding>, NodeError> {
         let mut samples = Vec::new();
         for finding in self.of_kind("hashes").await? {
-            if let (Some(tlsh), [exhibit]) = (malware::TlshText::of_finding(&finding.body), finding.exhibits.as_slice()) {
+            if let (Some(tlsh), [exhibit]) =
+                (malware::TlshText::of_finding(&finding.body), finding.exhibits.as_slice())
+            {
                 samples.push((*exhibit, tlsh));
             }
         }
@@ -291,11 +308,16 @@ fn sealed(found: Vec<Found>) -> impl Iterator<Item = Finding> {
 fn known_names(specs: &[DgaSpec], activity: &[Found]) -> Vec<(String, Day)> {
     let days: BTreeSet<i32> = activity
         .iter()
-        .filter_map(|f| if let FindingBody::Activity { day, .. } = f.finding.body { Some(day.0) } else { None })
+        .filter_map(
+            |f| if let FindingBody::Activity { day, .. } = f.finding.body { Some(day.0) } else { None },
+        )
         .flat_map(|d| d - DAYS_AROUND..=d + DAYS_AROUND)
         .collect();
     let each = |spec: &DgaSpec| -> Vec<(String, Day)> {
-        days.iter().take(400).flat_map(|&d| spec.names(Day(d)).into_iter().map(move |n| (n, Day(d)))).collect()
+        days.iter()
+            .take(400)
+            .flat_map(|&d| spec.names(Day(d)).into_iter().map(move |n| (n, Day(d))))
+            .collect()
     };
     specs.iter().flat_map(each).collect()
 }

@@ -55,7 +55,11 @@ impl Node {
         let mut all: Vec<Threat> =
             records::THREATS.all(&mut conn).await?.into_iter().map(|r| r.body).collect();
         all.sort_by(|a, b| {
-            b.score.cmp(&a.score).then(b.beacon.total_cmp(&a.beacon)).then(b.bots.cmp(&a.bots)).then(a.id.cmp(&b.id))
+            b.score
+                .cmp(&a.score)
+                .then(b.beacon.total_cmp(&a.beacon))
+                .then(b.bots.cmp(&a.bots))
+                .then(a.id.cmp(&b.id))
         });
         Ok(all)
     }
@@ -108,7 +112,11 @@ mod tests {
         ] {
             let findings: Vec<Finding> = seen.iter().map(|d| active(*d)).collect();
             let h = horizon(&findings, Day(today));
-            assert_eq!((h.from, h.from.plus(i32::from(h.days))), (Day(from), Day(until)), "{seen:?} on {today}");
+            assert_eq!(
+                (h.from, h.from.plus(i32::from(h.days))),
+                (Day(from), Day(until)),
+                "{seen:?} on {today}"
+            );
         }
     }
 }

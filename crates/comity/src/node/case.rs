@@ -217,7 +217,12 @@ fn gathered(case: &Case, threats: &[Threat], findings: &[Finding]) -> Result<Cas
     for threat in threats {
         let event = CaseEvent::Gathered {
             threat: Some(threat.id.clone()),
-            exhibits: threat.findings.iter().filter_map(|f| exhibits.get(f)).flat_map(|e| e.iter().copied()).collect(),
+            exhibits: threat
+                .findings
+                .iter()
+                .filter_map(|f| exhibits.get(f))
+                .flat_map(|e| e.iter().copied())
+                .collect(),
             findings: threat.findings.iter().filter(|f| exhibits.contains_key(f)).copied().collect(),
         };
         case = case.with(&event)?;
@@ -229,7 +234,9 @@ fn gathered(case: &Case, threats: &[Threat], findings: &[Finding]) -> Result<Cas
 fn deconfliction(threats: &[Threat], answers: &[KeptAnswer], cases: &[ListedCase]) -> String {
     let mut lines = Vec::new();
     let mine: BTreeSet<&ThreatId> = threats.iter().map(|t| &t.id).collect();
-    for other in cases.iter().filter(|c| c.state == CaseState::Open && c.threats.iter().any(|t| mine.contains(t))) {
+    for other in
+        cases.iter().filter(|c| c.state == CaseState::Open && c.threats.iter().any(|t| mine.contains(t)))
+    {
         lines.push(format!("Case {} of this home is about the same threat.", other.id));
     }
     let assets: BTreeSet<String> =
@@ -243,9 +250,14 @@ fn deconfliction(threats: &[Threat], answers: &[KeptAnswer], cases: &[ListedCase
         ));
     }
     if lines.is_empty() {
-        lines.push("No other case of this home and no partner's answer so far concerns these channels.".into());
+        lines.push(
+            "No other case of this home and no partner's answer so far concerns these channels.".into(),
+        );
     }
-    lines.push("Partners are asked about a plan's targets with `comity share question` before it is acted on.".into());
+    lines.push(
+        "Partners are asked about a plan's targets with `comity share question` before it is acted on."
+            .into(),
+    );
     lines.join(" ")
 }
 

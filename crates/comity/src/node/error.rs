@@ -136,7 +136,10 @@ pub enum NodeError {
     },
     /// Refused by an agreement.
     #[error("refused: {sentence}")]
-    #[diagnostic(code("CMT-1126"), help("`comity agree test` asks without sending; `comity agree show` lists what may pass"))]
+    #[diagnostic(
+        code("CMT-1126"),
+        help("`comity agree test` asks without sending; `comity agree show` lists what may pass")
+    )]
     Refused {
         /// The denial as one sentence with its clause.
         sentence: String,
@@ -147,7 +150,10 @@ pub enum NodeError {
     },
     /// The ledger or a sealed object does not verify.
     #[error("not verified: {what}")]
-    #[diagnostic(code("CMT-1127"), help("keep the folder as it is; restore the named file from a backup and verify again"))]
+    #[diagnostic(
+        code("CMT-1127"),
+        help("keep the folder as it is; restore the named file from a backup and verify again")
+    )]
     NotVerified {
         /// What, with the file.
         what: String,

@@ -19,10 +19,10 @@ use botnet::tables::{File as TableFile, Files};
 use evidence::Sealed;
 use evidence::custody::Act;
 use futures::{StreamExt as _, stream};
+use privacy::customer::Networks;
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use privacy::customer::Networks;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -189,12 +189,19 @@ struct Tee<R> {
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let done = Pin::new(&mut self.inner).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = &done {
             let new = buf.filled().get(before..).unwrap_or_default();
-            let fits = self.copy.as_mut().is_some_and(|c| c.size() + new.len() as u64 <= MEMORY_LIMIT && c.add(new).is_ok());
+            let fits = self
+                .copy
+                .as_mut()
+                .is_some_and(|c| c.size() + new.len() as u64 <= MEMORY_LIMIT && c.add(new).is_ok());
             if !fits {
                 self.copy = None;
             }
@@ -214,7 +221,10 @@ struct Heard {
 impl Node {
     /// Takes in these sources. `tick` is called after each with its name.
     pub async fn ingest(
-        &self, sources: Vec<Source>, manner: &Manner, tick: &(dyn Fn(&str) + Sync),
+        &self,
+        sources: Vec<Source>,
+        manner: &Manner,
+        tick: &(dyn Fn(&str) + Sync),
     ) -> Result<Ingested, NodeError> {
         let mut report = Ingested::default();
         let mut work = stream::iter(sources)
@@ -234,7 +244,7 @@ impl Node {
                 }
                 Err(e) => return Err(e),
             }
-            if report.taken.len() % PUBLISH_EVERY == 0 {
+            if report.taken.len().is_multiple_of(PUBLISH_EVERY) {
                 self.sequencer.run().await?;
             }
         }
@@ -247,7 +257,8 @@ impl Node {
         let name = name_of(&source);
         let (sealed, copy) = match source {
             Source::File(path) => {
-                let file = tokio::fs::File::open(&path).await.map_err(|e| NodeError::file("opening", &path, e))?;
+                let file =
+                    tokio::fs::File::open(&path).await.map_err(|e| NodeError::file("opening", &path, e))?;
                 self.seal(&path, file).await?
             }
             Source::Standard => {
@@ -267,7 +278,11 @@ impl Node {
         }
     }
 
-    async fn seal(&self, path: &Path, from: impl AsyncRead + Unpin + Send) -> Result<(Sealed, Option<Filling>), NodeError> {
+    async fn seal(
+        &self,
+        path: &Path,
+        from: impl AsyncRead + Unpin + Send,
+    ) -> Result<(Sealed, Option<Filling>), NodeError> {
         let mut tee = Tee { inner: from, copy: Filling::new().ok() };
         let sealed = match self.vault.seal(&mut tee).await {
             Ok(sealed) => sealed,
@@ -280,11 +295,18 @@ impl Node {
     }
 
     /// Bytes that are here already: one more name, one more custody event.
-    async fn again(&self, name: &str, sealed: &Sealed, known: &Exhibit, manner: &Manner) -> Result<Taken, NodeError> {
+    async fn again(
+        &self,
+        name: &str,
+        sealed: &Sealed,
+        known: &Exhibit,
+        manner: &Manner,
+    ) -> Result<Taken, NodeError> {
         let event = self.intake(sealed.commitment, manner.act, &manner.why, manner.obtained);
         let (custody, leaf) = self.custody(sealed.id, &event)?;
         let exhibit = Exhibit { names: vec![name.to_owned()], ..known.clone() };
-        let batch = Batch { exhibits: vec![exhibit], custody: vec![custody], leaves: vec![leaf], ..Batch::default() };
+        let batch =
+            Batch { exhibits: vec![exhibit], custody: vec![custody], leaves: vec![leaf], ..Batch::default() };
         commit(&self.state, &batch, event.when).await?;
         Ok(Taken {
             schema: "comity.ingested/1",
@@ -300,14 +322,20 @@ impl Node {
     }
 
     async fn first_time(
-        &self, name: String, sealed: Sealed, copy: Option<Filling>, manner: &Manner,
+        &self,
+        name: String,
+        sealed: Sealed,
+        copy: Option<Filling>,
+        manner: &Manner,
     ) -> Result<Taken, NodeError> {
         let now = self.clock.now();
         let heard = self.read_in_child(&sealed, copy, now).await;
         let (heard, trouble) = match heard {
             Ok(heard) => (heard, None),
             // A refusal is ours (a full disk); anything else is the exhibit's own doing and costs only itself.
-            Err(e @ (WorkError::Refused(_) | WorkError::Unconfined { .. } | WorkError::Start(_))) => return Err(e.into()),
+            Err(e @ (WorkError::Refused(_) | WorkError::Unconfined { .. } | WorkError::Start(_))) => {
+                return Err(e.into());
+            }
             Err(e) => (
                 Heard {
                     compression: Compression::None,
@@ -363,7 +391,12 @@ impl Node {
     }
 
     /// A child's input: the copy made while sealing, or the sealed bytes streamed where they are large.
-    pub(super) async fn input(&self, sealed: &ExhibitId, size: u64, copy: Option<Filling>) -> Result<Input, NodeError> {
+    pub(super) async fn input(
+        &self,
+        sealed: &ExhibitId,
+        size: u64,
+        copy: Option<Filling>,
+    ) -> Result<Input, NodeError> {
         let broken = |e| NodeError::file("preparing", Path::new("a child's input"), e);
         if let Some(copy) = copy {
             return copy.seal().map_err(broken);
@@ -387,7 +420,12 @@ impl Node {
         Ok(input)
     }
 
-    async fn read_in_child(&self, sealed: &Sealed, copy: Option<Filling>, now: Timestamp) -> Result<Heard, WorkError> {
+    async fn read_in_child(
+        &self,
+        sealed: &Sealed,
+        copy: Option<Filling>,
+        now: Timestamp,
+    ) -> Result<Heard, WorkError> {
         let input =
             self.input(&sealed.id, sealed.size, copy).await.map_err(|e| WorkError::Refused(e.to_string()))?;
         let mut intake = Intake {
@@ -413,7 +451,9 @@ impl Node {
             pool.run(Mode::Read, input, |frame| intake.frame(frame))?;
             intake.finish().map_err(WorkError::Refused)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))?
     }
 }
 
@@ -499,12 +539,21 @@ pub fn examined(kind: ExhibitKind) -> bool {
     !kind.telemetry()
         && !matches!(
             kind,
-            ExhibitKind::Unknown | ExhibitKind::Text | ExhibitKind::ZeekOther | ExhibitKind::Bundle | ExhibitKind::Receipt
+            ExhibitKind::Unknown
+                | ExhibitKind::Text
+                | ExhibitKind::ZeekOther
+                | ExhibitKind::Bundle
+                | ExhibitKind::Receipt
         )
 }
 
 fn left_out(kind: ExhibitKind, size: u64, summary: &Summary, trouble: Option<&WorkError>) -> Vec<Left> {
-    let skipped = |s: &Skipped| Left { code: s.code.clone(), at: s.at.clone(), why: s.reason.clone(), records: s.records };
+    let skipped = |s: &Skipped| Left {
+        code: s.code.clone(),
+        at: s.at.clone(),
+        why: s.reason.clone(),
+        records: s.records,
+    };
     let mut out: Vec<Left> = summary.skipped.iter().map(skipped).collect();
     if kind == ExhibitKind::Unknown && trouble.is_none() {
         let why = if size == 0 { "it is empty" } else { "it has no format that this program reads" };

@@ -81,7 +81,9 @@ fn check_name(name: &str) -> Result<(), NodeError> {
     if fits {
         Ok(())
     } else {
-        Err(NodeError::Value { what: format!("`{name}` cannot name a person: letters, digits, `-`, `_` and `.` can") })
+        Err(NodeError::Value {
+            what: format!("`{name}` cannot name a person: letters, digits, `-`, `_` and `.` can"),
+        })
     }
 }
 
@@ -117,7 +119,8 @@ impl Keys {
         // Last: a home whose keys are half made has no identity and says so.
         let wrapped = secret::wrap_identity(&home, passphrase, secret::DEFAULT_WORK_FACTOR)?;
         let path = folder.join("home.age");
-        crate::store::files::write_durably(&path, &wrapped).map_err(|e| NodeError::file("writing", &path, e))?;
+        crate::store::files::write_durably(&path, &wrapped)
+            .map_err(|e| NodeError::file("writing", &path, e))?;
         private(&path)?;
         Ok(Self { home, organisation, node, sealing, pseudonym: Key::new(master), public })
     }

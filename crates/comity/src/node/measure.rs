@@ -122,7 +122,9 @@ impl Node {
     /// # Errors
     /// CMT-1128 where the data cannot tell.
     pub async fn population(
-        &self, from: Option<Timestamp>, until: Option<Timestamp>,
+        &self,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
     ) -> Result<PopulationReport, NodeError> {
         let tables = self.tables().await?;
         let asked = days(from, until);
@@ -162,13 +164,17 @@ impl Node {
     /// # Errors
     /// CMT-1123 no such plan, CMT-1128 where the data cannot tell, with the reason.
     pub async fn measure(
-        &self, plan_id: &str, from: Option<Timestamp>, until: Option<Timestamp>,
+        &self,
+        plan_id: &str,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
     ) -> Result<MeasureReport, NodeError> {
         let kept = self.kept_plan(plan_id).await?;
         let plan = &kept.report.plan;
         let case = self.case_show(kept.report.case.as_str()).await?;
         let findings = self.standing().await?;
-        let threats: Vec<_> = self.threats().await?.into_iter().filter(|t| case.threats.contains(&t.id)).collect();
+        let threats: Vec<_> =
+            self.threats().await?.into_iter().filter(|t| case.threats.contains(&t.id)).collect();
         let tables = self.tables().await?;
         let found = plan::before(&tables, &threats, &findings, from, plan.hour).await?;
         let (before, _, census) = found.ok_or_else(|| cannot(takedown::CannotTell::Before))?;
@@ -302,7 +308,8 @@ impl Sorter {
     }
 
     fn taken(&self, key: &str) -> bool {
-        self.taken.contains(key) || key.parse::<std::net::SocketAddr>().is_ok_and(|a| self.hosts.contains(&a.ip()))
+        self.taken.contains(key)
+            || key.parse::<std::net::SocketAddr>().is_ok_and(|a| self.hosts.contains(&a.ip()))
     }
 
     /// The class of a bot of this case by all that it called after the hour; none for another's.
@@ -358,7 +365,8 @@ impl After {
 fn follow_up(before: &Census, after: &After, counts: Classes, chance: f64, blind: bool) -> FollowUp {
     let sure = |c: &Classes| if blind { c.contained } else { c.contained + c.doubtful };
     let seen = |bots| Seen { bots, detection: chance };
-    let earlier = before.days.iter().map(|(day, n)| DayCount { day: *day, contained: *n, surviving: 0, migrated: 0 });
+    let earlier =
+        before.days.iter().map(|(day, n)| DayCount { day: *day, contained: *n, surviving: 0, migrated: 0 });
     let later = after.days.iter().map(|(day, c)| DayCount {
         day: *day,
         contained: c.contained + c.doubtful,
@@ -377,10 +385,12 @@ fn follow_up(before: &Census, after: &After, counts: Classes, chance: f64, blind
 /// Day by day the bots that could be commanded. `assumed` stands for the surviving where no sensor sees them.
 fn daily(before: &Census, after: &After, chance: f64, assumed: Option<f64>) -> Vec<DailyCount> {
     let whole = |n: u64| n as f64 / chance.max(f64::MIN_POSITIVE);
-    let earlier = before
-        .days
-        .iter()
-        .map(|(day, seen)| DailyCount { day: *day, seen: *seen, commanded: whole(*seen), after: false });
+    let earlier = before.days.iter().map(|(day, seen)| DailyCount {
+        day: *day,
+        seen: *seen,
+        commanded: whole(*seen),
+        after: false,
+    });
     let later = after.days.iter().map(|(day, c)| DailyCount {
         day: *day,
         seen: c.contained + c.surviving + c.migrated + c.doubtful,
@@ -391,11 +401,7 @@ fn daily(before: &Census, after: &After, chance: f64, assumed: Option<f64>) -> V
 }
 
 fn shares(outcome: &Outcome) -> Vec<(String, f64)> {
-    let values = [
-        outcome.contained.bots,
-        outcome.surviving.bots + outcome.migrated.bots,
-        outcome.cured.bots,
-    ];
+    let values = [outcome.contained.bots, outcome.surviving.bots + outcome.migrated.bots, outcome.cured.bots];
     SHARES.iter().zip(values).map(|(name, bots)| ((*name).to_owned(), bots)).collect()
 }
 
@@ -439,7 +445,6 @@ fn sentences(outcome: &Outcome, plan: &Plan, counted_on: &[Day], chance: f64, bl
     out
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,9 +460,11 @@ mod tests {
             dga: None,
         };
         let reason = "read".to_owned();
-        let finding = Unsealed { examiner: "t".into(), version: 1, confidence: Confidence::new(90), reason, body }
-            .seal(vec![ExhibitId::of(b"x")]);
-        let threats = threat::assess(std::slice::from_ref(&finding), threat::Horizon { from: Day(1), days: 1 });
+        let finding =
+            Unsealed { examiner: "t".into(), version: 1, confidence: Confidence::new(90), reason, body }
+                .seal(vec![ExhibitId::of(b"x")]);
+        let threats =
+            threat::assess(std::slice::from_ref(&finding), threat::Horizon { from: Day(1), days: 1 });
         Sorter {
             knowledge: Knowledge::new(&threats, &[finding], [Day(1)]),
             taken: HashSet::from(["one.example".to_owned()]),
@@ -485,7 +492,11 @@ mod tests {
         ] {
             let pairs: Vec<(i32, &str)> = called.iter().map(|c| (5, *c)).collect();
             let calls = seen(&pairs);
-            assert_eq!(sorter.class(&Calls { botnet: label, seen: &calls }), expected, "{label:?} {called:?}");
+            assert_eq!(
+                sorter.class(&Calls { botnet: label, seen: &calls }),
+                expected,
+                "{label:?} {called:?}"
+            );
         }
     }
 

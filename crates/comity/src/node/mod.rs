@@ -19,8 +19,8 @@ pub mod share;
 pub mod verify;
 
 use crate::store::{
-    Clock, Config, Flags, Home, InitOptions, Mode, NodeClock, Sequencer, Sources, State, SystemClock, TelemetryFolder,
-    config, files, records, vault,
+    Clock, Config, Flags, Home, InitOptions, Mode, NodeClock, Sequencer, Sources, State, SystemClock,
+    TelemetryFolder, config, files, records, vault,
 };
 use crate::work::{Pool, sandbox};
 use error::NodeError;
@@ -57,7 +57,8 @@ pub struct Options {
 impl Options {
     /// Options with the machine's clock and this program.
     pub fn new(dir: &Path, passphrase: &str) -> Result<Self, NodeError> {
-        let program = std::env::current_exe().map_err(|e| NodeError::file("finding", Path::new("comity"), e))?;
+        let program =
+            std::env::current_exe().map_err(|e| NodeError::file("finding", Path::new("comity"), e))?;
         Ok(Self {
             dir: dir.to_owned(),
             passphrase: zeroize::Zeroizing::new(passphrase.to_owned()),
@@ -132,7 +133,12 @@ impl Node {
             }
             None => None,
         };
-        let written = Config { customer_networks: Vec::new(), geo, partner: Some(birth.partner.clone()), ..Config::default() };
+        let written = Config {
+            customer_networks: Vec::new(),
+            geo,
+            partner: Some(birth.partner.clone()),
+            ..Config::default()
+        };
         let text = configuration(&written, &networks)?;
         let home = Home::init(&options.dir, &InitOptions { config: Some(text) }, now)?;
         Keys::create(&home.keys(), &options.passphrase, &birth.person)?;
@@ -181,8 +187,14 @@ impl Node {
         })?;
         let signer = NoteSigner::new(&origin(&partner), keys.node.clone())?;
         let folder: Arc<dyn files::Files> = Arc::new(files::Disk::new(home.ledger())?);
-        let sequencer =
-            Sequencer::new(state.clone(), folder, signer, &[], options.clock.clone(), &home.root().display().to_string());
+        let sequencer = Sequencer::new(
+            state.clone(),
+            folder,
+            signer,
+            &[],
+            options.clock.clone(),
+            &home.root().display().to_string(),
+        );
         let ruling_clock = NodeClock::new(options.clock.clone(), config.clock_tolerance_ms);
         let declared: Vec<String> = config.customer_networks.iter().map(ToString::to_string).collect();
         let networks = Arc::new(Networks::parse(declared.iter().map(String::as_str))?);
@@ -206,8 +218,20 @@ impl Node {
         }
         let pool = Pool::new(options.program.clone(), READY, config.allow_no_sandbox);
         Ok(Self {
-            home, config, state, vault, keys, clock: options.clock.clone(), ruling_clock, pool, sequencer, telemetry, geo,
-            networks, partner, person,
+            home,
+            config,
+            state,
+            vault,
+            keys,
+            clock: options.clock.clone(),
+            ruling_clock,
+            pool,
+            sequencer,
+            telemetry,
+            geo,
+            networks,
+            partner,
+            person,
         })
     }
 
@@ -250,12 +274,27 @@ impl Node {
 
     /// The custody row and leaf of an event on one exhibit.
     pub(crate) fn custody(
-        &self, exhibit: ExhibitId, event: &Event,
-    ) -> Result<(crate::store::custody::CustodyRow<serde_json::Value>, crate::store::leaves::NewLeaf), NodeError> {
+        &self,
+        exhibit: ExhibitId,
+        event: &Event,
+    ) -> Result<
+        (crate::store::custody::CustodyRow<serde_json::Value>, crate::store::leaves::NewLeaf),
+        NodeError,
+    > {
         let leaf = crate::store::leaves::NewLeaf::new(event.leaf(&self.keys.node)?);
-        let word = serde_json::to_value(event.what).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        let word = serde_json::to_value(event.what)
+            .ok()
+            .and_then(|v| v.as_str().map(str::to_owned))
+            .unwrap_or_default();
         let body = serde_json::to_value(event).unwrap_or_default();
-        let row = crate::store::custody::CustodyRow::new(exhibit, event.when, event.who.clone(), &word, body, &leaf.id);
+        let row = crate::store::custody::CustodyRow::new(
+            exhibit,
+            event.when,
+            event.who.clone(),
+            &word,
+            body,
+            &leaf.id,
+        );
         Ok((row, leaf))
     }
 
@@ -265,6 +304,11 @@ impl Node {
         event.obtained = Some(obtained);
         event
     }
+}
+
+/// The state store's URL: configured, or the file in the home.
+pub fn state_url(home: &Home, config: &Config) -> String {
+    config.state.clone().unwrap_or_else(|| crate::store::state::sqlite_url(&home.state_file()))
 }
 
 /// The home's `config.toml`.
@@ -278,5 +322,6 @@ fn configuration(config: &Config, networks: &[String]) -> Result<String, NodeErr
     }
     let written =
         Written { partner: config.partner.as_ref(), customer_networks: networks, geo: config.geo.as_deref() };
-    toml::to_string(&written).map_err(|e| NodeError::Value { what: format!("the configuration cannot be written: {e}") })
+    toml::to_string(&written)
+        .map_err(|e| NodeError::Value { what: format!("the configuration cannot be written: {e}") })
 }

@@ -26,8 +26,8 @@ use takedown::{
     Answer, Asset, Authority, BotGroup, MAX_AUTHORITY_BYTES, MAX_HORIZON_DAYS, Plan, PowerGrant, Situation,
     SituationError, Verdict, Violation,
 };
-pub(crate) use targets::names_of;
 use targets::Register;
+pub(crate) use targets::names_of;
 use terms::{CaseId, Day, ExhibitKind, Finding, MICROS_PER_SECOND, PartnerId, Timestamp};
 use threat::Threat;
 
@@ -165,7 +165,8 @@ impl Node {
             collateral_cap: opts.collateral,
         };
         if situation.powers.is_empty() {
-            warnings.push("No agreement in force at the hour gives anybody a power: nothing can be done.".into());
+            warnings
+                .push("No agreement in force at the hour gives anybody a power: nothing can be done.".into());
         }
         let (plan, verdict) = made(situation.clone()).await?;
         let report = PlanReport {
@@ -233,7 +234,12 @@ impl Node {
         }
     }
 
-    async fn keep_plan(&self, report: &PlanReport, situation: Situation, now: Timestamp) -> Result<(), NodeError> {
+    async fn keep_plan(
+        &self,
+        report: &PlanReport,
+        situation: Situation,
+        now: Timestamp,
+    ) -> Result<(), NodeError> {
         let record = Record {
             id: report.plan.id.to_string(),
             belongs: report.case.to_string(),
@@ -251,7 +257,9 @@ impl Node {
 /// Ten days from now, on the next full hour.
 fn default_hour(now: Timestamp) -> Timestamp {
     let later = now.plus_days(DEFAULT_DAYS).0;
-    Timestamp(later.div_euclid(HOUR).saturating_add(i64::from(later.rem_euclid(HOUR) > 0)).saturating_mul(HOUR))
+    Timestamp(
+        later.div_euclid(HOUR).saturating_add(i64::from(later.rem_euclid(HOUR) > 0)).saturating_mul(HOUR),
+    )
 }
 
 fn early(horizon: u16, hour: Timestamp, now: Timestamp) -> Result<(), SituationError> {
@@ -373,9 +381,10 @@ pub(crate) async fn before(
     let all = Window { from: Timestamp(0), until: bound };
     let Some((_, last)) = tables.span(all).await? else { return Ok(None) };
     let window = match from {
-        Some(from) => {
-            census::one_period(Window { from: from.day().start(), until: last.day().plus(1).start().min(bound) })
-        }
+        Some(from) => census::one_period(Window {
+            from: from.day().start(),
+            until: last.day().plus(1).start().min(bound),
+        }),
         None => census::weeks_before(last),
     };
     let knowledge = Knowledge::new(threats, findings, days_of(window));
@@ -452,7 +461,8 @@ pub(crate) async fn documents(node: &Node) -> Result<(Vec<Authority>, Vec<String
         let Some(last) = page.last().map(|e| e.id) else { break };
         for exhibit in page.iter().filter(|e| e.erased_at.is_none()) {
             let read = node.vault.read(&exhibit.id, MAX_AUTHORITY_BYTES as u64).await;
-            let parsed = read.map_err(|e| e.to_string()).and_then(|b| Authority::parse(&b).map_err(|e| e.to_string()));
+            let parsed =
+                read.map_err(|e| e.to_string()).and_then(|b| Authority::parse(&b).map_err(|e| e.to_string()));
             match parsed {
                 Ok(act) if out.contains(&act) => {}
                 Ok(act) => out.push(act),
@@ -479,7 +489,9 @@ fn asked(situation: &Situation) -> Vec<String> {
         .targets
         .iter()
         .filter_map(|t| match &t.asset {
-            Asset::Channel { channel } => Some(channel.ip().map_or_else(|| channel.key(), |ip| ip.to_string())),
+            Asset::Channel { channel } => {
+                Some(channel.ip().map_or_else(|| channel.key(), |ip| ip.to_string()))
+            }
             Asset::Generated { .. } | Asset::Account { .. } => None,
         })
         .collect();

@@ -11,7 +11,8 @@ use super::error::NodeError;
 use super::measure::{MeasureReport, SHARES};
 use super::plan::KeptPlan;
 use crate::report::{
-    ActionRow, ExhibitRow, FindingRow, MOST_ROWS, Moment, Node as Drawn, OutcomeView, PlanView, Report, ThreatRow,
+    ActionRow, ExhibitRow, FindingRow, MOST_ROWS, Moment, Node as Drawn, OutcomeView, PlanView, Report,
+    ThreatRow,
 };
 use crate::store::records::{self, Record};
 use crate::store::{exhibits, findings};
@@ -116,7 +117,9 @@ impl Node {
     }
 
     async fn finding_rows(
-        &self, m: &Material, cited: &[FindingId],
+        &self,
+        m: &Material,
+        cited: &[FindingId],
     ) -> Result<(Vec<FindingRow>, BTreeSet<ExhibitId>), NodeError> {
         let known: BTreeMap<FindingId, &Finding> = m.findings.iter().map(|f| (f.id, f)).collect();
         let mut conn = self.state.read().await?;
@@ -179,7 +182,8 @@ fn summary(m: &Material, places: &[(Place, u64)]) -> Vec<String> {
     if let Some(worst) = m.threats.first() {
         let samples = plural(worst.samples.len(), "sample", "samples");
         let fixed = worst.channels.iter().filter(|v| !matches!(v.channel, Channel::Generated { .. })).count();
-        let generated = if worst.algorithms.is_empty() { "" } else { " and by names that it generates anew each day" };
+        let generated =
+            if worst.algorithms.is_empty() { "" } else { " and by names that it generates anew each day" };
         out.push(format!(
             "{} (score {} of 100): {samples}, commanded through {}{generated}.",
             worst.title,
@@ -188,7 +192,10 @@ fn summary(m: &Material, places: &[(Place, u64)]) -> Vec<String> {
         ));
     }
     if !places.is_empty() {
-        out.push(format!("Infected machines were seen in {} with at least {SMALLEST} each.", plural(places.len(), "country", "countries")));
+        out.push(format!(
+            "Infected machines were seen in {} with at least {SMALLEST} each.",
+            plural(places.len(), "country", "countries")
+        ));
     }
     if let Some(plan) = &m.plan {
         let p = &plan.report.plan;
@@ -290,7 +297,8 @@ fn drawing(m: &Material, places: &[(Place, u64)]) -> (Vec<Drawn>, Vec<(usize, us
             weight: degrees.get(i).copied().unwrap_or(0) as u64,
         });
     }
-    let edges = graph.edges().into_iter().filter_map(|(a, b, _)| Some((*index.get(&a)?, *index.get(&b)?))).collect();
+    let edges =
+        graph.edges().into_iter().filter_map(|(a, b, _)| Some((*index.get(&a)?, *index.get(&b)?))).collect();
     (nodes, edges)
 }
 
@@ -306,16 +314,25 @@ fn moments(m: &Material) -> Vec<Moment> {
     let mut add = |at: Timestamp, what: String| out.push(Moment { at, what, rests_on: None });
     if let Some(plan) = &m.plan {
         let p = &plan.report.plan;
-        add(plan.situation.now, format!("Plan {} was made: {}", p.id, plural(p.actions.len(), "action", "actions")));
+        add(
+            plan.situation.now,
+            format!("Plan {} was made: {}", p.id, plural(p.actions.len(), "action", "actions")),
+        );
         add(p.hour, "The one hour of the plan".into());
     }
     let written: BTreeSet<Timestamp> = m.packages.iter().map(|p| p.at).collect();
     for at in written {
         let n = m.packages.iter().filter(|p| p.at == at).count();
-        add(at, format!("{} written, verified and put on the ledger", plural(n, "package was", "packages were")));
+        add(
+            at,
+            format!("{} written, verified and put on the ledger", plural(n, "package was", "packages were")),
+        );
     }
     if let Some(outcome) = &m.outcome {
-        add(outcome.at, format!("The outcome was measured on the days {} to {}", outcome.after.0, outcome.after.1));
+        add(
+            outcome.at,
+            format!("The outcome was measured on the days {} to {}", outcome.after.0, outcome.after.1),
+        );
         if let Some(alarm) = &outcome.outcome.resurgence {
             add(alarm.since.start(), format!("Alarm: {}", alarm.why));
         }
@@ -336,7 +353,8 @@ fn plan_view(kept: &KeptPlan) -> PlanView {
             .blocked
             .iter()
             .map(|b| {
-                let why: Vec<String> = b.why.iter().map(|s| format!("{} [{}]", s.sentence, s.code.code())).collect();
+                let why: Vec<String> =
+                    b.why.iter().map(|s| format!("{} [{}]", s.sentence, s.code.code())).collect();
                 let other = if b.planned_otherwise { " (taken another way)" } else { "" };
                 (format!("{}{other}", b.target), why.join("; "))
             })
@@ -382,13 +400,25 @@ fn floor(kept: &KeptPlan) -> Vec<String> {
     }
     for because in &plan.floor.because {
         let channel = if because.channel.is_empty() { "unknown channels" } else { because.channel.as_str() };
-        out.push(format!("{} bots through {channel}: {} [{}].", because.bots, because.why.sentence, because.why.code.code()));
+        out.push(format!(
+            "{} bots through {channel}: {} [{}].",
+            because.bots,
+            because.why.sentence,
+            because.why.code.code()
+        ));
     }
     if let Some(better) = &plan.floor.improvement {
-        out.push(format!("The cheapest act that lowers it by {} bots: {}.", better.bots, better.acts.join("; and ")));
+        out.push(format!(
+            "The cheapest act that lowers it by {} bots: {}.",
+            better.bots,
+            better.acts.join("; and ")
+        ));
     }
     if plan.expected_recovery > 0 {
-        out.push(format!("The operator could win back up to {} bots within its means.", plan.expected_recovery));
+        out.push(format!(
+            "The operator could win back up to {} bots within its means.",
+            plan.expected_recovery
+        ));
     }
     out.extend(kept.report.warnings.iter().cloned());
     out
@@ -437,7 +467,8 @@ fn cited(m: &Material) -> Vec<FindingId> {
     m.case.findings.iter().for_each(|id| cite(*id, 3));
     let daily: BTreeSet<FindingId> =
         m.findings.iter().filter(|f| matches!(f.body, FindingBody::Activity { .. })).map(|f| f.id).collect();
-    let mut out: Vec<(u8, bool, FindingId)> = rank.into_iter().map(|(id, n)| (n, daily.contains(&id), id)).collect();
+    let mut out: Vec<(u8, bool, FindingId)> =
+        rank.into_iter().map(|(id, n)| (n, daily.contains(&id), id)).collect();
     out.sort_unstable();
     out.into_iter().map(|(_, _, id)| id).collect()
 }

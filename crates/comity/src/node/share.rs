@@ -9,10 +9,10 @@ use super::Node;
 use super::error::NodeError;
 use super::ingest::{Ingested, Manner, Source};
 use super::protect::pseudonymiser;
+use crate::store::Batch;
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
-use crate::store::Batch;
 use agreement::{Denial, Ruling};
 use botnet::telemetry::Window;
 use evidence::custody::{Act as Did, Why};
@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
 use terms::{
-    CaseId, Category, Compression, Digest, ExhibitId, ExhibitKind, Finding, FindingBody, Handling, HandlingCode, MemberId,
-    Obtained, PartnerId, Place, Protection, Purpose, ReleaseId, Timestamp, Tlp,
+    CaseId, Category, Compression, Digest, ExhibitId, ExhibitKind, Finding, FindingBody, Handling,
+    HandlingCode, MemberId, Obtained, PartnerId, Place, Protection, Purpose, ReleaseId, Timestamp, Tlp,
 };
 use uuid::Uuid;
 
@@ -152,7 +152,14 @@ pub fn refused(denial: &Denial) -> NodeError {
     NodeError::Refused { sentence: denial.sentence().to_owned(), code: denial.code.to_owned(), clauses }
 }
 
-fn item(name: &str, media: &str, category: Category, protection: Protection, records: u64, bytes: Vec<u8>) -> Item {
+fn item(
+    name: &str,
+    media: &str,
+    category: Category,
+    protection: Protection,
+    records: u64,
+    bytes: Vec<u8>,
+) -> Item {
     Item {
         name: name.to_owned(),
         media_type: media.to_owned(),
@@ -161,6 +168,33 @@ fn item(name: &str, media: &str, category: Category, protection: Protection, rec
         obtained: Obtained::Voluntary,
         records,
         bytes,
+    }
+}
+
+/// What an authority document speaks of: criminals' infrastructure, or accounts. One that names no account (`*`) tells of
+/// none, and counts as a token; one that does, and one that cannot be read, is in clear.
+fn category_of_authority(bytes: &[u8]) -> (Category, Protection) {
+    match takedown::Authority::parse(bytes) {
+        Ok(a) if a.class != terms::AssetClass::Account => (Category::C2Infrastructure, Protection::Clear),
+        Ok(a) if a.targets.iter().all(|t| t == "*") => (Category::BankAccount, Protection::Token),
+        Ok(_) => (Category::BankAccount, Protection::Clear),
+        Err(_) => (Category::STRICTEST, Protection::Clear),
+    }
+}
+
+/// The exhibit row of a payload of our own.
+fn outgoing(id: ExhibitId, commitment: Commitment, size: u64, name: String, now: Timestamp) -> Exhibit {
+    Exhibit {
+        id,
+        kind: ExhibitKind::Text,
+        compression: Compression::None,
+        size,
+        names: vec![name],
+        obtained: Obtained::Voluntary,
+        sealed_at: now,
+        commitment,
+        derived_from: None,
+        erased_at: None,
     }
 }
 
@@ -195,11 +229,12 @@ impl Node {
         }
         // The payload is kept first: its salted commitment is the subject of every leaf about it.
         let sealed = self.vault.seal_bytes(&bytes).await?;
-        let ruled = Statement::new(vec![sealed.commitment], PredicateType::Ruling, statement)?.sign(&self.keys.node)?;
+        let ruled = Statement::new(vec![sealed.commitment], PredicateType::Ruling, statement)?
+            .sign(&self.keys.node)?;
         let permit = match ruling {
             Ruling::Permit(permit) => permit,
             Ruling::Deny(denial) => {
-                self.note_refusal(ruled, now).await?;
+                self.note_refusal(sealed.id, sealed.commitment, bytes.len() as u64, ruled, now).await?;
                 return Err(refused(&denial));
             }
         };
@@ -210,7 +245,8 @@ impl Node {
         let duties: Vec<String> = permit.duties().iter().map(ToString::to_string).collect();
         let signer = Signer { key: &self.keys.node, delegation: &delegation };
         let released = exchange::release(permit, &bytes, id.clone(), signer, &recipient, now)?;
-        self.keep_release(&released.record, sealed.id, sealed.commitment, bytes.len() as u64, ruled, now).await?;
+        self.keep_release(&released.record, sealed.id, sealed.commitment, bytes.len() as u64, ruled, now)
+            .await?;
         Ok(Shared {
             schema: "comity.shared/1",
             release: Some(id),
@@ -224,15 +260,37 @@ impl Node {
         })
     }
 
-    async fn note_refusal(&self, leaf: Vec<u8>, now: Timestamp) -> Result<(), NodeError> {
-        let batch = Batch { leaves: vec![NewLeaf::new(leaf)], ..Batch::default() };
+    /// A refusal stands on the ledger, and what was refused stays here, so that it can be shown what did not leave.
+    async fn note_refusal(
+        &self,
+        exhibit: ExhibitId,
+        commitment: Commitment,
+        size: u64,
+        leaf: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<(), NodeError> {
+        let event = self.event(vec![commitment], Did::Seal, Why::House("refused release".into()), false);
+        let (custody, custody_leaf) = self.custody(exhibit, &event)?;
+        let row = outgoing(exhibit, commitment, size, "refused release".into(), now);
+        let batch = Batch {
+            exhibits: vec![row],
+            custody: vec![custody],
+            leaves: vec![NewLeaf::new(leaf), custody_leaf],
+            ..Batch::default()
+        };
         crate::store::commit(&self.state, &batch, now).await?;
         self.sequencer.run().await?;
         Ok(())
     }
 
     async fn keep_release(
-        &self, record: &ReleaseRecord, exhibit: ExhibitId, commitment: Commitment, size: u64, ruled: Vec<u8>, now: Timestamp,
+        &self,
+        record: &ReleaseRecord,
+        exhibit: ExhibitId,
+        commitment: Commitment,
+        size: u64,
+        ruled: Vec<u8>,
+        now: Timestamp,
     ) -> Result<(), NodeError> {
         let header = &record.header;
         let predicate = serde_json::json!({
@@ -240,21 +298,12 @@ impl Node {
             "member": header.member, "purpose": header.purpose, "agreement": header.agreement, "clauses": header.clauses,
             "released": header.released,
         });
-        let leaf = Statement::new(vec![commitment], PredicateType::Release, predicate)?.sign(&self.keys.node)?;
+        let leaf =
+            Statement::new(vec![commitment], PredicateType::Release, predicate)?.sign(&self.keys.node)?;
         let event = self.event(vec![commitment], Did::Release, Why::Clauses(header.clauses.clone()), false);
         let (custody, custody_leaf) = self.custody(exhibit, &event)?;
-        let row = Exhibit {
-            id: exhibit,
-            kind: ExhibitKind::Text,
-            compression: Compression::None,
-            size,
-            names: vec![format!("release {} to {}", header.release, header.to)],
-            obtained: Obtained::Voluntary,
-            sealed_at: now,
-            commitment,
-            derived_from: None,
-            erased_at: None,
-        };
+        let row =
+            outgoing(exhibit, commitment, size, format!("release {} to {}", header.release, header.to), now);
         let batch = Batch {
             exhibits: vec![row],
             custody: vec![custody],
@@ -292,7 +341,9 @@ impl Node {
                 payload.items.push(self.victims(wish, place, now).await?);
             }
             What::Counts => payload.items.push(self.counts().await?),
-            What::Question => payload.items.push(Question::new(self.plan_assets(&wish.of).await?)?.item("question.json")?),
+            What::Question => {
+                payload.items.push(Question::new(self.plan_assets(&wish.of).await?)?.item("question.json")?)
+            }
             What::Sightings => payload.items.push(self.sightings(wish, now).await?),
             What::Authorities => payload.items = self.authorities().await?,
             What::Accounts => payload.items.push(self.accounts(now).await?),
@@ -309,14 +360,27 @@ impl Node {
     async fn indicators(&self, case: &str, now: Timestamp) -> Result<Item, NodeError> {
         // What speaks of the criminals' infrastructure and samples, and of nobody's machine.
         let of_infrastructure = |f: &Finding| {
-            matches!(f.body, FindingBody::Configuration { .. } | FindingBody::Hashes { .. } | FindingBody::Indicator { .. })
+            matches!(
+                f.body,
+                FindingBody::Configuration { .. }
+                    | FindingBody::Hashes { .. }
+                    | FindingBody::Indicator { .. }
+            )
         };
-        let findings: Vec<Finding> = self.of_case(case).await?.into_iter().filter(of_infrastructure).collect();
-        let producer =
-            stix::Producer { partner: self.partner.clone(), name: self.partner.to_string(), at: now, tlp: Tlp::Amber };
+        let findings: Vec<Finding> =
+            self.of_case(case).await?.into_iter().filter(of_infrastructure).collect();
+        let producer = stix::Producer {
+            partner: self.partner.clone(),
+            name: self.partner.to_string(),
+            at: now,
+            tlp: Tlp::Amber,
+        };
         let written = stix::write(&findings, &producer)?;
         if findings.is_empty() || written.objects == 0 {
-            return Err(nothing("the case has no channel, sample or indicator", "run `comity analyze` and `comity case open`"));
+            return Err(nothing(
+                "the case has no channel, sample or indicator",
+                "run `comity analyze` and `comity case open`",
+            ));
         }
         Ok(item(
             "indicators.stix.json",
@@ -361,7 +425,13 @@ impl Node {
                 port: 0,
                 network: victim.network,
                 place,
-                infection: victim.botnet.unwrap_or_default(),
+                // The family alone: a build is nothing to a victim.
+                infection: victim
+                    .botnet
+                    .as_deref()
+                    .and_then(|b| b.split('/').next())
+                    .unwrap_or_default()
+                    .to_owned(),
             });
         }
         self.note_reveal(&touched, now).await?;
@@ -381,7 +451,12 @@ impl Node {
         let mut batch = Batch::default();
         for &exhibit in exhibits {
             let commitment = self.vault.commitment(&exhibit).await?;
-            let event = self.event(vec![commitment], Did::Reveal, Why::House("victims' own state is told".into()), false);
+            let event = self.event(
+                vec![commitment],
+                Did::Reveal,
+                Why::House("victims' own state is told".into()),
+                false,
+            );
             let (custody, leaf) = self.custody(exhibit, &event)?;
             batch.custody.push(custody);
             batch.leaves.push(leaf);
@@ -395,13 +470,23 @@ impl Node {
         let counted: Vec<(Place, u64)> = places.iter().map(|p| (p.place, p.bots)).collect();
         let kept = privacy::suppress(&counted, SMALLEST);
         if kept.places.is_empty() {
-            return Err(nothing("no place has enough bots to be counted", "take in more sinkhole logs first"));
+            return Err(nothing(
+                "no place has enough bots to be counted",
+                "take in more sinkhole logs first",
+            ));
         }
         let lines: String = kept.places.iter().map(|(p, n)| format!("{p},{n}\n")).collect();
         let other = kept.other.map(|n| format!("other,{n}\n")).unwrap_or_default();
         let records = kept.places.len() as u64;
         let bytes = format!("place,bots\n{lines}{other}").into_bytes();
-        Ok(item("bots-per-place.csv", "text/csv", Category::VictimIp, Protection::Aggregate(SMALLEST), records, bytes))
+        Ok(item(
+            "bots-per-place.csv",
+            "text/csv",
+            Category::VictimIp,
+            Protection::Aggregate(SMALLEST),
+            records,
+            bytes,
+        ))
     }
 
     async fn sightings(&self, wish: &Wish, now: Timestamp) -> Result<Item, NodeError> {
@@ -410,7 +495,11 @@ impl Node {
             return Err(nothing("nothing was seen at a sinkhole", "take in sinkhole logs first"));
         }
         // A key of this link and period: what two partners get cannot be joined.
-        let label = format!("link/{}/{}", self.partner.as_str().min(wish.with.as_str()), self.partner.as_str().max(wish.with.as_str()));
+        let label = format!(
+            "link/{}/{}",
+            self.partner.as_str().min(wish.with.as_str()),
+            self.partner.as_str().max(wish.with.as_str())
+        );
         let key = privacy::Key::derive(&self.keys.pseudonym, &label, privacy::Period::of(now));
         let link = privacy::Pseudonymiser::new(&key);
         let mut bytes = b"event,bot,source,botnet,channel,network,place\n".to_vec();
@@ -419,7 +508,13 @@ impl Node {
             let address = pseudonymiser(&self.keys.pseudonym, s.event).reveal(&s.source)?;
             let line = format!(
                 "{},{},{},{},{},{},{}\n",
-                s.event, link.id(&s.bot), link.address(address), s.botnet.unwrap_or_default(), s.channel, s.network, s.place
+                s.event,
+                link.id(&s.bot),
+                link.address(address),
+                s.botnet.unwrap_or_default(),
+                s.channel,
+                s.network,
+                s.place
             );
             bytes.extend_from_slice(line.as_bytes());
         }
@@ -445,12 +540,16 @@ impl Node {
             let bytes = self.vault.read(&exhibit.id, MOST_DOCUMENT).await?;
             let short: String = exhibit.id.to_string().chars().take(16).collect();
             let name = format!("authority-{short}.json");
-            let mut one = item(&name, "application/json", Category::C2Infrastructure, Protection::Clear, 1, bytes);
+            let (category, protection) = category_of_authority(&bytes);
+            let mut one = item(&name, "application/json", category, protection, 1, bytes);
             one.obtained = exhibit.obtained;
             items.push(one);
         }
         if items.is_empty() {
-            return Err(nothing("this home holds no authority", "take the documents in with `comity ingest`"));
+            return Err(nothing(
+                "this home holds no authority",
+                "take the documents in with `comity ingest`",
+            ));
         }
         Ok(items)
     }
@@ -476,14 +575,25 @@ impl Node {
             records += 1;
         }
         if records == 0 {
-            return Err(nothing("no account stands out", "take in account and transaction lines and run `comity analyze`"));
+            return Err(nothing(
+                "no account stands out",
+                "take in account and transaction lines and run `comity analyze`",
+            ));
         }
-        Ok(item("accounts.ndjson", "application/x-ndjson", Category::BankAccount, Protection::Token, records, bytes))
+        Ok(item(
+            "accounts.ndjson",
+            "application/x-ndjson",
+            Category::BankAccount,
+            Protection::Token,
+            records,
+            bytes,
+        ))
     }
 
     /// Takes in the bundles and receipts among what was just ingested.
     pub async fn cross(
-        &self, ingested: &Ingested,
+        &self,
+        ingested: &Ingested,
     ) -> Result<(Vec<ReceivedBundle>, Vec<ReceivedReceipt>), NodeError> {
         let (mut bundles, mut receipts) = (Vec::new(), Vec::new());
         for taken in &ingested.taken {
@@ -523,7 +633,8 @@ impl Node {
         let position = LedgerPosition { origin: head.origin.clone(), size: head.size, root: head.root };
         let receipt = receipt::make(&accepted, &self.keys.node, position, answers)?;
         let path = self.home.outbox().join(format!("receipt-{}.dsse.json", accepted.header().release));
-        crate::store::files::write_durably(&path, &receipt).map_err(|e| NodeError::file("writing", &path, e))?;
+        crate::store::files::write_durably(&path, &receipt)
+            .map_err(|e| NodeError::file("writing", &path, e))?;
         Ok(ReceivedBundle {
             schema: "comity.received/1",
             release: accepted.header().release.clone(),
@@ -552,7 +663,12 @@ impl Node {
     }
 
     async fn keep_received(
-        &self, accepted: &Accepted, exhibit: ExhibitId, clauses: &[String], bundle: Digest, now: Timestamp,
+        &self,
+        accepted: &Accepted,
+        exhibit: ExhibitId,
+        clauses: &[String],
+        bundle: Digest,
+        now: Timestamp,
     ) -> Result<(), NodeError> {
         let header = accepted.header();
         let commitment = self.vault.commitment(&exhibit).await?;
@@ -561,7 +677,8 @@ impl Node {
             "member": header.member, "agreement": header.agreement, "clauses": clauses, "received": now,
             "erase_by": accepted.erase_by(),
         });
-        let leaf = Statement::new(vec![commitment], PredicateType::Receipt, predicate)?.sign(&self.keys.node)?;
+        let leaf =
+            Statement::new(vec![commitment], PredicateType::Receipt, predicate)?.sign(&self.keys.node)?;
         let record = ReleaseRecord {
             schema: "comity.release-record/1".into(),
             header: header.clone(),
@@ -654,13 +771,16 @@ impl Node {
         let sent: Record<KeptRelease> = records::RELEASES
             .get(&mut conn, receipt.release.as_str())
             .await?
-            .ok_or_else(|| NodeError::NotVerified { what: format!("no release `{}` was given by this home", receipt.release) })?;
+            .ok_or_else(|| NodeError::NotVerified {
+                what: format!("no release `{}` was given by this home", receipt.release),
+            })?;
         receipt.fits(&sent.body.record)?;
         Ok(receipt)
     }
 
     /// Writes a bundle to a file, whole or not at all.
     pub fn write_bundle(path: &Path, bundle: &[u8]) -> Result<(), NodeError> {
-        crate::store::files::write_durably(path, bundle).map_err(|e: std::io::Error| NodeError::file("writing", path, e))
+        crate::store::files::write_durably(path, bundle)
+            .map_err(|e: std::io::Error| NodeError::file("writing", path, e))
     }
 }

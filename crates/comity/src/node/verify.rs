@@ -12,6 +12,8 @@ use crate::store::custody::{self, CustodyRow};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::leaves::{self, Leaf};
 use crate::store::{doctor, manifest, telemetry};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::VerifyingKey;
 use evidence::EvidenceError;
 use evidence::custody::{Act, Event};
@@ -19,18 +21,20 @@ use futures::{StreamExt as _, stream};
 use ledger::dsse;
 use ledger::{Head, LedgerError, NoteKey, Report, Trust, checkpoint, verify_log};
 use miette::Diagnostic;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use terms::{Digest, ExhibitId, PartnerId};
 
-/// Where a package says whose key signed it, so that it can be checked without a home. It says so itself: compare the
-/// key with the one in the agreement before believing who it is.
-pub const SIGNER: &str = "proofs/signer.json";
+/// Where a package carries its ledger's public key, which is the key of the node that signed it; so it can be checked
+/// without a home. It says so itself: compare the key with the one in the agreement before believing who it is.
+pub const SIGNER: &str = "proofs/log.vkey";
 /// The largest signer file that is read.
 const MOST_SIGNER: u64 = 4096;
+/// Signature type of Ed25519 in a verifier key.
+const ED25519: u8 = 1;
 /// Largest ledger file that is read (a full entry bundle is below 17 MiB).
 const MOST_LEDGER_FILE: u64 = 17 << 20;
 /// Problems or notes that are listed.
@@ -153,12 +157,12 @@ pub fn verify_package(dir: &Path, keys: &[VerifyingKey]) -> Verified {
         match signer_of(dir) {
             Some(signer) => {
                 let what = format!(
-                    "the key {} stands in the package itself: compare it with the key of `{}` in an agreement",
-                    keys::shown(&signer.1),
-                    signer.0
+                    "the key {} stands in the package itself: compare it with the one that an agreement gives the node of `{}`",
+                    keys::shown(signer.key()),
+                    signer.name()
                 );
                 out.note("CMT-1150", what, SIGNER);
-                known.push(signer.1);
+                known.push(*signer.key());
             }
             None => out.problem(
                 "CMT-1151",
@@ -190,29 +194,18 @@ pub fn verify_package(dir: &Path, keys: &[VerifyingKey]) -> Verified {
     out
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignerFile {
-    schema: String,
-    partner: PartnerId,
-    key: String,
-}
-
-/// The bytes of [`SIGNER`] for a package that `partner` signs with this key.
-pub fn signer_file(partner: &PartnerId, key: &VerifyingKey) -> Vec<u8> {
-    let file =
-        SignerFile { schema: "comity.signer/1".into(), partner: partner.clone(), key: keys::shown(key) };
-    let mut text = serde_json::to_vec_pretty(&file).unwrap_or_default();
-    text.push(b'\n');
-    text
-}
-
-/// Whose key a package says signed it. Not verified.
-fn signer_of(dir: &Path) -> Option<(PartnerId, VerifyingKey)> {
+/// The node key that a package names, with the origin of its ledger (C2SP signed-note, "verifier keys":
+/// `name+id+base64(type ‖ key)`). Not verified.
+fn signer_of(dir: &Path) -> Option<NoteKey> {
     let bytes = bounded(&dir.join(SIGNER), MOST_SIGNER).ok()??;
-    let file: SignerFile = serde_json::from_slice(&bytes).ok()?;
-    (file.schema == "comity.signer/1").then_some(())?;
-    Some((file.partner, keys::read_key(&file.key)?))
+    let text = std::str::from_utf8(&bytes).ok()?.strip_suffix('\n')?;
+    let mut parts = text.splitn(3, '+');
+    let (name, encoded) = (parts.next()?, parts.nth(1)?);
+    let typed = BASE64_STANDARD.decode(encoded).ok()?;
+    let key: [u8; 32] = typed.strip_prefix(&[ED25519])?.try_into().ok()?;
+    let named = NoteKey::new(name, VerifyingKey::from_bytes(&key).ok()?).ok()?;
+    // One spelling, the id included.
+    (named.to_vkey() == text).then_some(named)
 }
 
 /// A file's bytes up to a bound; none where it is not there. What is larger is an error and is not read.

@@ -12,7 +12,10 @@ const PALE: RGBColor = RGBColor(226, 231, 237);
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// A picture that could not be drawn becomes a sentence: a report is never lost for its pictures.
-pub(super) fn svg(size: (u32, u32), draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Drawn) -> String {
+pub(super) fn svg(
+    size: (u32, u32),
+    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Drawn,
+) -> String {
     let mut text = String::new();
     let drawn = {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -56,10 +59,11 @@ pub(super) fn places(places: &[(Place, u64)]) -> String {
         for (i, (place, bots)) in shown.iter().enumerate() {
             let (x, y) = (i as f64, *bots as f64);
             chart.draw_series([Rectangle::new([(x + 0.12, 0.0), (x + 0.88, y)], BLUE.filled())])?;
-            let style = ("sans-serif", 13).into_font().color(&INK).pos(plotters::style::text_anchor::Pos::new(
-                plotters::style::text_anchor::HPos::Center,
-                plotters::style::text_anchor::VPos::Top,
-            ));
+            let style =
+                ("sans-serif", 13).into_font().color(&INK).pos(plotters::style::text_anchor::Pos::new(
+                    plotters::style::text_anchor::HPos::Center,
+                    plotters::style::text_anchor::VPos::Top,
+                ));
             let (px, py) = chart.backend_coord(&(x + 0.5, 0.0));
             area.draw(&Text::new(place.to_string(), (px, py + 6), style))?;
         }
@@ -95,9 +99,16 @@ pub(super) fn curve(outcome: &OutcomeView) -> String {
             .draw()?;
         if let Some(hour) = outcome.hour_index {
             let x = hour as f64 - 0.5;
-            chart.draw_series(std::iter::once(PathElement::new([(x, 0.0), (x, most)], ORANGE.stroke_width(2))))?;
+            chart.draw_series(std::iter::once(PathElement::new(
+                [(x, 0.0), (x, most)],
+                ORANGE.stroke_width(2),
+            )))?;
             let (px, py) = chart.backend_coord(&(x, most));
-            area.draw(&Text::new("the hour", (px + 6, py + 4), ("sans-serif", 14).into_font().color(&ORANGE)))?;
+            area.draw(&Text::new(
+                "the hour",
+                (px + 6, py + 4),
+                ("sans-serif", 14).into_font().color(&ORANGE),
+            ))?;
         }
         chart
             .draw_series(LineSeries::new(

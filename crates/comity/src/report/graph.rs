@@ -28,8 +28,17 @@ fn short(label: &str) -> String {
     format!("{head}…")
 }
 
+/// Where what is drawn.
+struct Positions {
+    /// Node to its centre.
+    at: BTreeMap<usize, (i32, i32)>,
+    /// Column to the nodes it leaves out.
+    left_out: BTreeMap<usize, usize>,
+    height: i32,
+}
+
 /// Positions of the nodes that are drawn: heaviest of each layer first.
-fn positions(nodes: &[Node]) -> (BTreeMap<usize, (i32, i32)>, BTreeMap<usize, usize>, i32) {
+fn positions(nodes: &[Node]) -> Positions {
     let mut layers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (i, node) in nodes.iter().enumerate() {
         layers.entry(node.layer).or_default().push(i);
@@ -49,11 +58,11 @@ fn positions(nodes: &[Node]) -> (BTreeMap<usize, (i32, i32)>, BTreeMap<usize, us
             at.insert(i, (x, top + row as i32 * ROW));
         }
     }
-    (at, left_out, height)
+    Positions { at, left_out, height }
 }
 
 pub(super) fn draw(report: &Report) -> String {
-    let (at, left_out, height) = positions(&report.nodes);
+    let Positions { at, left_out, height } = positions(&report.nodes);
     let columns = left_out.len().max(1) as i32;
     svg((WIDTH as u32, height as u32), |area| {
         area.fill(&WHITE)?;

@@ -218,9 +218,15 @@ mod tests {
         };
         let html = report.html();
         assert!(!html.contains("<script>alert"), "text of others is escaped");
-        assert!(!html.contains("http://") || html.matches("http://").count() == html.matches("http://www.w3.org/").count());
+        assert!(
+            !html.contains("http://")
+                || html.matches("http://").count() == html.matches("http://www.w3.org/").count()
+        );
         assert!(!html.contains("https://"), "nothing is loaded from elsewhere");
-        assert!(html.contains(&format!("href=\"#f-{}\"", &id[..16])) && html.contains(&format!("id=\"f-{}\"", &id[..16])));
+        assert!(
+            html.contains(&format!("href=\"#f-{}\"", &id[..16]))
+                && html.contains(&format!("id=\"f-{}\"", &id[..16]))
+        );
         assert!(!html.contains("href=\"#f-cdcd"), "a link to what is not on the page is not made");
         assert!(html.matches("<svg").count() >= 3, "graph, places and curve are drawn");
     }

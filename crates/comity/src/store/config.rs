@@ -153,7 +153,8 @@ pub struct Loaded {
 /// origin.
 pub fn load(sources: &Sources) -> Result<Loaded, StoreError> {
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
-    for file in [&sources.person, &sources.home].into_iter().flatten() {
+    // Neither file has to be there; one that is there has to be readable.
+    for file in [&sources.person, &sources.home].into_iter().flatten().filter(|f| f.exists()) {
         figment = figment.merge(Toml::file_exact(file));
     }
     let figment = figment.merge(Environment(&sources.environment)).merge(FromFlags(&sources.flags));

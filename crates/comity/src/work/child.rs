@@ -25,11 +25,11 @@ const WHOLE: u64 = 1 << 30;
 
 /// Runs a child to its end; never returns to the node's own code.
 pub fn run(unconfined: bool) -> u8 {
-    if let Err(why) = sandbox::enter(Limits::default()) {
-        if !unconfined {
-            let _ = writeln!(io::stderr(), "{why}");
-            return EXIT_UNCONFINED;
-        }
+    if let Err(why) = sandbox::enter(Limits::default())
+        && !unconfined
+    {
+        let _ = writeln!(io::stderr(), "{why}");
+        return EXIT_UNCONFINED;
     }
     match serve() {
         Ok(()) => 0,
@@ -85,8 +85,7 @@ struct Opened {
 }
 
 fn open(file: File) -> io::Result<Opened> {
-    let (compression, inner) =
-        botnet::decompress::open(BufReader::with_capacity(256 << 10, file))?;
+    let (compression, inner) = botnet::decompress::open(BufReader::with_capacity(256 << 10, file))?;
     let mut inner = inner;
     let mut head = vec![0u8; HEAD];
     let mut filled = 0;
@@ -110,7 +109,19 @@ pub fn recognise(head: &[u8]) -> ExhibitKind {
     malware::recognise(head)
         .or_else(|| botnet::recognise(head))
         .or_else(|| exchange::recognise(head))
-        .unwrap_or(ExhibitKind::Unknown)
+        .unwrap_or_else(|| if plain_text(head) { ExhibitKind::Text } else { ExhibitKind::Unknown })
+}
+
+/// Text of a form that nobody here reads. The head may end in the middle of a character.
+fn plain_text(head: &[u8]) -> bool {
+    let readable = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(e) if e.error_len().is_none() => {
+            head.get(..e.valid_up_to()).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or("")
+        }
+        Err(_) => "",
+    };
+    !readable.is_empty() && !readable.contains('\0')
 }
 
 fn read(file: File, out: &mut impl Write) -> io::Result<()> {
@@ -155,7 +166,9 @@ fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
                 .collect(),
             fatal: None,
         },
-        Err(e) => Summary { rows: count, skipped: Vec::new(), fatal: Some((e.code().to_owned(), e.to_string())) },
+        Err(e) => {
+            Summary { rows: count, skipped: Vec::new(), fatal: Some((e.code().to_owned(), e.to_string())) }
+        }
     })
 }
 

@@ -41,7 +41,10 @@ impl Filling {
     /// Seals it: from now on nobody can change or resize it.
     pub fn seal(mut self) -> io::Result<Input> {
         self.file.rewind()?;
-        fcntl_add_seals(&self.file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        fcntl_add_seals(
+            &self.file,
+            SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+        )?;
         Ok(Input { fd: self.file.into(), size: self.size })
     }
 }

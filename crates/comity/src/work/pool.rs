@@ -41,7 +41,9 @@ pub enum WorkError {
     #[error("the sandbox for hostile bytes cannot be entered: {why}")]
     #[diagnostic(
         code("CMT-1104"),
-        help("use a kernel with Landlock and seccomp, or set `allow_no_sandbox = true` knowing the risk; see `comity doctor`")
+        help(
+            "use a kernel with Landlock and seccomp, or set `allow_no_sandbox = true` knowing the risk; see `comity doctor`"
+        )
     )]
     Unconfined {
         /// What the kernel said.
@@ -86,9 +88,11 @@ impl Pool {
     }
 
     fn start(&self) -> io::Result<Ready> {
+        use std::os::unix::process::CommandExt as _;
+        // A group of its own: a person's interrupt is for the node, which then stops its children itself.
         let (control, theirs) = UnixStream::pair()?;
         let mut command = Command::new(&self.program);
-        command.arg(ARGUMENT).env_clear().current_dir("/");
+        command.arg(ARGUMENT).env_clear().current_dir("/").process_group(0);
         if self.unconfined {
             command.arg(UNCONFINED);
         }
@@ -115,7 +119,10 @@ impl Pool {
     /// Blocks; call it where blocking is allowed. Errors name what happened to the child; frames handed over before
     /// an error stand, so the caller commits only after `Ok`.
     pub fn run(
-        &self, mode: Mode, input: Input, mut each: impl FnMut(Frame) -> Result<(), String>,
+        &self,
+        mode: Mode,
+        input: Input,
+        mut each: impl FnMut(Frame) -> Result<(), String>,
     ) -> Result<(), WorkError> {
         let mut ready = self.take()?;
         let request = Request { mode, size: input.size };
@@ -177,7 +184,9 @@ fn ended(child: &mut Child) -> WorkError {
     }
     let said = said.lines().next().unwrap_or_default().to_owned();
     match child.wait() {
-        Ok(status) if status.code() == Some(i32::from(EXIT_UNCONFINED)) => WorkError::Unconfined { why: said },
+        Ok(status) if status.code() == Some(i32::from(EXIT_UNCONFINED)) => {
+            WorkError::Unconfined { why: said }
+        }
         Ok(status) => {
             let how = match (status.signal(), status.code()) {
                 (Some(signal), _) => format!("signal {signal}"),

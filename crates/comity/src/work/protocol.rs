@@ -162,7 +162,11 @@ mod tests {
         let frames = [
             Frame::Kind(Compression::Gzip, ExhibitKind::ZeekConn),
             Frame::Rows(Vec::new()),
-            Frame::Summary(Summary { rows: 3, skipped: vec![], fatal: Some(("CMT-0601".into(), "cut".into())) }),
+            Frame::Summary(Summary {
+                rows: 3,
+                skipped: vec![],
+                fatal: Some(("CMT-0601".into(), "cut".into())),
+            }),
         ];
         let mut bytes = Vec::new();
         frames.iter().for_each(|f| f.write(&mut bytes).unwrap());

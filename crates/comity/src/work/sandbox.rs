@@ -45,7 +45,9 @@ fn limit(resource: Resource, value: u64) -> Result<(), SandboxError> {
 }
 
 fn landlock() -> Result<(), SandboxError> {
-    use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus};
+    use landlock::{
+        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus,
+    };
     let wrong = |e: landlock::RulesetError| SandboxError::Landlock(e.to_string());
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)

@@ -6,9 +6,10 @@ use comity::node::verify::{self, SIGNER, Verified};
 use comity::node::{Node, Options};
 use comity::store::state;
 use evidence::package::{Item, write_package};
+use ledger::NoteKey;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use terms::{Day, PartnerId};
+use terms::Day;
 
 struct Home {
     folder: tempfile::TempDir,
@@ -203,15 +204,14 @@ async fn a_damaged_home_is_verified_from_outside() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_changed_byte_of_a_package_is_found() {
     let (home, node) = Home::with(1).await;
-    let partner = PartnerId::new("company").unwrap();
     let key = node.keys.node.verifying_key();
-    let signer = verify::signer_file(&partner, &key);
+    let signer = NoteKey::new(&comity::node::origin(&node.partner), key).unwrap().to_vkey() + "\n";
     let package = home.folder.path().join("package");
     let items = || {
         [
             Item::payload("orders/order-1.txt", b"seize 198.18.7.10\n".as_slice()),
             Item::payload("evidence/log.txt", b"a log line\n".as_slice()),
-            Item::proof("signer.json", signer.as_slice()),
+            Item::proof("log.vkey", signer.as_bytes()),
         ]
     };
     let day: Day = support::noon().day();

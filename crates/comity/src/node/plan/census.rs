@@ -252,15 +252,24 @@ mod tests {
     #[test]
     fn what_a_bot_knows() {
         let k = knowledge();
-        let name = DgaSpec { algorithm: "harbour-1".into(), seed: 7, per_day: 5, suffixes: vec!["com.example".into()] }
-            .names(Day(100))
-            .remove(2);
+        let name = DgaSpec {
+            algorithm: "harbour-1".into(),
+            seed: 7,
+            per_day: 5,
+            suffixes: vec!["com.example".into()],
+        }
+        .names(Day(100))
+        .remove(2);
         for (label, seen, expected) in [
             // The label decides, whatever was seen.
             (Some("harbourlight/1a"), vec!["two.example"], Some(vec!["dga:harbour-1", "one.example"])),
             (Some("HarbourLight/1B"), vec!["one.example"], Some(vec!["one.example", "two.example"])),
             // An unknown variant: all that know what it called.
-            (Some("harbourlight/9z"), vec!["two.example"], Some(vec!["one.example", "three.example", "two.example"])),
+            (
+                Some("harbourlight/9z"),
+                vec!["two.example"],
+                Some(vec!["one.example", "three.example", "two.example"]),
+            ),
             (Some("harbourlight"), vec![name.as_str()], Some(vec!["dga:harbour-1", "one.example"])),
             (None, vec!["one.example", "two.example"], Some(vec!["one.example", "two.example"])),
             // No variant knows both: what was seen.

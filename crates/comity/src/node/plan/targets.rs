@@ -51,7 +51,9 @@ impl Register {
             out.findings.entry(asset.clone()).or_default().insert(finding.id);
             let sheet = AssetSheet { asset: asset.clone(), ..sheet.clone() };
             let known = out.sheets.get(&asset);
-            let differs = |k: &AssetSheet| (k.standing, k.place, k.tenants) != (sheet.standing, sheet.place, sheet.tenants);
+            let differs = |k: &AssetSheet| {
+                (k.standing, k.place, k.tenants) != (sheet.standing, sheet.place, sheet.tenants)
+            };
             if known.is_some_and(differs) {
                 disputed.insert(asset.clone());
             }
@@ -62,7 +64,11 @@ impl Register {
         }
         out.disputes = disputed
             .into_iter()
-            .map(|a| format!("Sheets disagree on {a}: the one that protects it more counts until its holder is asked."))
+            .map(|a| {
+                format!(
+                    "Sheets disagree on {a}: the one that protects it more counts until its holder is asked."
+                )
+            })
             .collect();
         out
     }
@@ -200,8 +206,13 @@ mod tests {
     use terms::{Confidence, DgaSpec, ExhibitId, Unsealed};
 
     fn finding(body: FindingBody) -> Finding {
-        let unsealed =
-            Unsealed { examiner: "test".into(), version: 1, confidence: Confidence::new(90), reason: "r".into(), body };
+        let unsealed = Unsealed {
+            examiner: "test".into(),
+            version: 1,
+            confidence: Confidence::new(90),
+            reason: "r".into(),
+            body,
+        };
         unsealed.seal(vec![ExhibitId::of(b"x")])
     }
 
@@ -266,8 +277,12 @@ mod tests {
 
     #[test]
     fn targets_are_fixed_channels_generated_names_and_accounts() {
-        let spec =
-            DgaSpec { algorithm: "harbour-1".into(), seed: 7, per_day: 6, suffixes: vec!["com.example".into()] };
+        let spec = DgaSpec {
+            algorithm: "harbour-1".into(),
+            seed: 7,
+            per_day: 6,
+            suffixes: vec!["com.example".into()],
+        };
         let mut findings = vec![
             finding(FindingBody::Configuration {
                 family: "harbourlight".into(),
@@ -287,7 +302,13 @@ mod tests {
         ];
         // A generated name that was seen is no channel of its own.
         let seen = Channel::Generated { name: spec.names(Day(100))[0].clone(), day: Day(100) };
-        findings.push(finding(FindingBody::Activity { channel: seen, day: Day(100), bots: 3, addresses: 3, places: vec![] }));
+        findings.push(finding(FindingBody::Activity {
+            channel: seen,
+            day: Day(100),
+            bots: 3,
+            addresses: 3,
+            places: vec![],
+        }));
         let threats = threat::assess(&findings, threat::Horizon { from: Day(100), days: 3 });
         let knowledge = Knowledge::new(&threats, &findings, [Day(100)]);
         let found = targets(&threats, &knowledge, &findings, &Register::of(&findings), &[Day(100), Day(101)]);
@@ -298,7 +319,10 @@ mod tests {
             ["one.com.example", "198.18.7.10:4443", &day(100), &day(101), "account:harbour-bank/HB-1"]
         );
         assert!(found.iter().all(|t| !t.evidence.is_empty()));
-        assert_eq!(found[4].worth.as_deref(), Some("money passes through it to the organisation (1234.56 so far)"));
+        assert_eq!(
+            found[4].worth.as_deref(),
+            Some("money passes through it to the organisation (1234.56 so far)")
+        );
         assert_eq!(found[4].standing, Some(Standing::Criminal));
         assert_eq!(found[1].standing, None, "nobody said whose the server is");
     }

@@ -1,0 +1,19 @@
+//! The node's tests, as one program: the story, the stores, the command line, crashes and hostile input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed test should stop"
+)]
+
+mod cli;
+mod crash;
+mod homes;
+mod hostile;
+mod real;
+mod sandbox;
+mod store;
+mod story;
+mod support;
+mod verify;
