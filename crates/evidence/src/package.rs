@@ -14,11 +14,7 @@
 //! Bounds: 100,000 files, names of 512 characters, a manifest of 64 MiB.
 
 pub use crate::package_verify::{PackageReport, verify_package};
-use crate::{
-    EvidenceError,
-    durable::flush,
-    secret::{TEMP_PREFIX, make_folder},
-};
+use crate::{EvidenceError, durable::flush, secret::TEMP_PREFIX};
 use ed25519_dalek::SigningKey;
 use ledger::dsse;
 use serde::{Deserialize, Serialize};
@@ -104,7 +100,8 @@ pub fn write_package<'a>(
         return Err(EvidenceError::PackageExists(dir.display().to_string()));
     }
     let above = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    make_folder(above)?;
+    // Packages are handed over: their folder is as its owner makes folders.
+    fs::create_dir_all(above).map_err(|e| EvidenceError::file("make", above, &e))?;
     let build = tempfile::Builder::new()
         .prefix(TEMP_PREFIX)
         .tempdir_in(above)

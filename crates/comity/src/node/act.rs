@@ -136,7 +136,7 @@ impl Node {
     /// after it was written.
     ///
     /// # Errors
-    /// CMT-1123 no such plan, CMT-0822 its hour has passed, CMT-1150 something it rests on has changed, CMT-1129 the
+    /// CMT-1123 no such plan, CMT-0822 its hour has passed, CMT-1170 something it rests on has changed, CMT-1129 the
     /// kept plan does not fit its situation, CMT-0421 a package's folder is there already.
     pub async fn act(&self, plan_id: &str, out: &Path, dry: bool) -> Result<ActReport, NodeError> {
         let now = self.ruling_clock.ruling_time(&self.state).await?;
@@ -199,7 +199,7 @@ impl Node {
         let (authorities, mut warnings) = plan::documents(self).await?;
         let fresh = Situation {
             now,
-            powers: plan::powers(&self.agreements().await?, plan.hour),
+            powers: plan::powers(&*self.agreements().await?, plan.hour),
             authorities,
             deconfliction: self.answers().await?.into_iter().map(plan::answer).collect(),
             ..kept.situation.clone()

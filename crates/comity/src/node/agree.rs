@@ -12,6 +12,7 @@ use evidence::sealed::Recipient;
 use ledger::dsse::{self, Envelope};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use terms::{AgreementId, PartnerId, Timestamp};
 
 /// Payload type of the envelope that names a party's sealing address.
@@ -194,6 +195,7 @@ impl Node {
         let mut tx = self.state.begin().await?;
         records::AGREEMENTS.put(&mut tx, &record).await?;
         tx.commit().await?;
+        *self.agreed.lock().await = None;
         listed.ok_or_else(|| trust("the agreement was not taken in", "report this"))
     }
 
@@ -211,9 +213,19 @@ impl Node {
         Ok(records::AGREEMENTS.all::<Kept>(&mut conn).await?.into_iter().map(|r| r.body).collect())
     }
 
-    /// Every agreement of this home with its checked signatures and node keys. What does not verify any more (a
-    /// changed state store) is an error: nothing fails open.
-    pub async fn agreements(&self) -> Result<Agreements, NodeError> {
+    /// Every agreement of this home with its checked signatures and node keys. What does not verify (a changed state
+    /// store) is an error: nothing fails open. Read and compiled once while this home is open, and again after `join`.
+    pub async fn agreements(&self) -> Result<Arc<Agreements>, NodeError> {
+        let mut agreed = self.agreed.lock().await;
+        if let Some(known) = agreed.as_ref() {
+            return Ok(known.clone());
+        }
+        let read = Arc::new(self.read_agreements().await?);
+        *agreed = Some(read.clone());
+        Ok(read)
+    }
+
+    async fn read_agreements(&self) -> Result<Agreements, NodeError> {
         let kept = self.kept().await?;
         let mut agreements = Agreements::new(kept.iter().map(signed).collect::<Result<_, _>>()?);
         for kept in &kept {
@@ -228,7 +240,7 @@ impl Node {
 
     /// The agreements, one line each.
     pub async fn agree_list(&self) -> Result<Vec<Listed>, NodeError> {
-        Ok(listed(&self.agreements().await?, self.clock.now()))
+        Ok(listed(&*self.agreements().await?, self.clock.now()))
     }
 
     /// One agreement's text.

@@ -200,7 +200,7 @@ pub enum NodeError {
     },
     /// What a plan rests on has changed since it was made.
     #[error("plan `{plan}` does not hold any more: {what}")]
-    #[diagnostic(code("CMT-1150"), help("make a new plan with `comity plan`, and act on that one"))]
+    #[diagnostic(code("CMT-1170"), help("make a new plan with `comity plan`, and act on that one"))]
     Changed {
         /// The plan.
         plan: String,

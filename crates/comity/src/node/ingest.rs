@@ -35,6 +35,10 @@ use tokio::io::{AsyncRead, ReadBuf};
 const TOGETHER: usize = 2;
 /// Exhibits after which the ledger follows within a long run.
 const PUBLISH_EVERY: usize = 256;
+/// Rows that any exhibit may give, and how many more for each of its bytes: a row is at least twenty bytes of text, and
+/// text is packed at most three hundred to one. What gives more is no honest child.
+const ROWS_AT_LEAST: u64 = 1_000_000;
+const ROWS_PER_BYTE: u64 = 16;
 /// Folders inside folders that are entered.
 const DEPTH: usize = 64;
 
@@ -376,7 +380,8 @@ impl Node {
             jobs,
             completes: None,
         };
-        commit(&self.state, &batch, event.when).await?;
+        // The same bytes may have been taken in at the same moment under another name: only one of the two is the first.
+        let done = commit(&self.state, &batch, event.when).await?;
         Ok(Taken {
             schema: "comity.ingested/1",
             exhibit: sealed.id,
@@ -384,8 +389,8 @@ impl Node {
             kind: heard.kind,
             compression: heard.compression,
             size: sealed.size,
-            fresh: true,
-            rows,
+            fresh: done.new_exhibits > 0,
+            rows: if done.new_telemetry > 0 { rows } else { 0 },
             unreadable,
         })
     }
@@ -436,6 +441,8 @@ impl Node {
             networks: self.networks.clone(),
             geo: self.geo.clone(),
             telemetry: self.telemetry.clone(),
+            seen: 0,
+            most: ROWS_AT_LEAST.saturating_add(sealed.size.saturating_mul(ROWS_PER_BYTE)),
             files: Files::new(),
             parts: Default::default(),
             heard: Heard {
@@ -449,7 +456,7 @@ impl Node {
         // Rows are prepared on this thread while the child parses on another core.
         let work = move || {
             pool.run(Mode::Read, input, |frame| intake.frame(frame))?;
-            intake.finish().map_err(WorkError::Refused)
+            intake.finish()
         };
         tokio::task::spawn_blocking(work)
             .await
@@ -466,36 +473,48 @@ struct Intake {
     networks: Arc<Networks>,
     geo: Geo,
     telemetry: TelemetryFolder,
+    /// Rows so far, and the most that an exhibit of this size can hold.
+    seen: u64,
+    most: u64,
     files: Files,
     parts: std::collections::BTreeMap<&'static str, u32>,
     heard: Heard,
 }
 
 impl Intake {
-    fn frame(&mut self, frame: Frame) -> Result<(), String> {
+    fn frame(&mut self, frame: Frame) -> Result<(), WorkError> {
         match frame {
             Frame::Kind(compression, kind) => (self.heard.compression, self.heard.kind) = (compression, kind),
             Frame::Rows(rows) => {
+                self.seen = self.seen.saturating_add(rows.len() as u64);
+                if self.seen > self.most {
+                    return Err(WorkError::Protocol {
+                        why: format!("more than {} rows came from one exhibit", self.most),
+                    });
+                }
                 for row in rows {
                     let at = Timestamp(time_of(&row));
                     let protection = self.protection.get_or_insert_with(|| {
                         Protection::new(self.networks.clone(), &self.keys.pseudonym, at, self.geo.clone())
                     });
                     let preparer = Preparer { home: protection, exhibit: self.exhibit, ingested: self.now };
-                    if let Some(file) = self.files.push(preparer.prepare(row)).map_err(|e| e.to_string())? {
+                    if let Some(file) = self.files.push(preparer.prepare(row)).map_err(strange)? {
                         self.keep(&file)?;
                     }
                 }
             }
             Frame::Summary(summary) => self.heard.summary = summary,
-            Frame::Finding(_) | Frame::Escapes(_) => return Err("a reading child states no findings".into()),
+            Frame::Finding(_) | Frame::Escapes(_) => {
+                return Err(WorkError::Protocol { why: "a reading child states no findings".into() });
+            }
         }
         Ok(())
     }
 
-    fn keep(&mut self, file: &TableFile) -> Result<(), String> {
+    fn keep(&mut self, file: &TableFile) -> Result<(), WorkError> {
         let path = self.telemetry.draft();
-        std::fs::write(&path, &file.bytes).map_err(|e| format!("writing telemetry: {e}"))?;
+        std::fs::write(&path, &file.bytes)
+            .map_err(|e| WorkError::Refused(format!("writing telemetry: {e}")))?;
         let part = self.parts.entry(file.table.name()).or_default();
         let draft = Draft {
             path: &path,
@@ -506,16 +525,21 @@ impl Intake {
             span: Some((Timestamp(file.first), Timestamp(file.last))),
         };
         *part += 1;
-        self.heard.files.push(self.telemetry.adopt(&draft).map_err(|e| e.to_string())?);
+        self.heard.files.push(self.telemetry.adopt(&draft).map_err(|e| WorkError::Refused(e.to_string()))?);
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Heard, String> {
-        for file in std::mem::take(&mut self.files).finish().map_err(|e| e.to_string())? {
+    fn finish(mut self) -> Result<Heard, WorkError> {
+        for file in std::mem::take(&mut self.files).finish().map_err(strange)? {
             self.keep(&file)?;
         }
         Ok(self.heard)
     }
+}
+
+/// Rows that make no file are a child's doing, not the disk's.
+fn strange(e: impl ToString) -> WorkError {
+    WorkError::Protocol { why: e.to_string() }
 }
 
 fn time_of(row: &botnet::rows::Row) -> i64 {

@@ -113,6 +113,8 @@ pub struct Node {
     pub partner: PartnerId,
     /// Who acts.
     pub person: PersonId,
+    /// Its agreements, once read.
+    pub(crate) agreed: tokio::sync::Mutex<Option<Arc<agreement::Agreements>>>,
 }
 
 /// The origin of a partner's ledger.
@@ -232,6 +234,7 @@ impl Node {
             networks,
             partner,
             person,
+            agreed: tokio::sync::Mutex::default(),
         })
     }
 

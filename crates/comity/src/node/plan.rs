@@ -158,7 +158,7 @@ impl Node {
             groups: counted.groups,
             algorithms: targets::algorithms(&knowledge),
             targets: targets::targets(&threats, &knowledge, &findings, &register, &days),
-            powers: powers(&self.agreements().await?, hour),
+            powers: powers(&*self.agreements().await?, hour),
             authorities,
             deconfliction: self.answers().await?.into_iter().map(answer).collect(),
             rebuild_budget: opts.rebuild,
@@ -223,7 +223,9 @@ impl Node {
     pub(crate) async fn newest_plan(&self, case: &CaseId) -> Result<Option<Record<KeptPlan>>, NodeError> {
         let mut conn = self.state.read().await?;
         let all: Vec<Record<KeptPlan>> = records::PLANS.of(&mut conn, case.as_str()).await?;
-        Ok(all.into_iter().max_by_key(|r| (r.body.situation.now, r.id.clone())))
+        // One that packages were written for stands before drafts of the same time.
+        let acted = |r: &Record<KeptPlan>| r.status != "planned";
+        Ok(all.into_iter().max_by_key(|r| (acted(r), r.body.situation.now, r.id.clone())))
     }
 
     async fn case_refresh_if_open(&self, id: &str) -> Result<threat::Case, NodeError> {

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 /// Nodes drawn per column; the rest is counted.
 const PER_COLUMN: usize = 16;
-const WIDTH: i32 = 1100;
+const WIDTH: i32 = 1500;
 const ROW: i32 = 34;
+/// Characters of a label: as many as fit between two of ten columns.
+const LABEL: usize = 17;
 
 fn colour(kind: &str) -> RGBColor {
     match kind {
@@ -21,10 +23,10 @@ fn colour(kind: &str) -> RGBColor {
 }
 
 fn short(label: &str) -> String {
-    if label.chars().count() <= 26 {
+    if label.chars().count() <= LABEL {
         return label.to_owned();
     }
-    let head: String = label.chars().take(24).collect();
+    let head: String = label.chars().take(LABEL - 1).collect();
     format!("{head}…")
 }
 

@@ -12,7 +12,7 @@ th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px 
 code,.id{font-family:ui-monospace,monospace;font-size:.85em}.muted{color:#5d6b7c}.big{font-size:1.06rem}
 .score{display:inline-block;min-width:2.4em;text-align:center;background:#1f619e;color:#fff;border-radius:4px}
 .floor{border-left:5px solid #d0621e;padding:.4rem .9rem;background:#fdf4ee}:target{background:#fff6d6}
-figure{margin:0}figcaption{color:#5d6b7c;font-size:.9rem}td.n{text-align:right;white-space:nowrap}
+figure{margin:0}figcaption{color:#5d6b7c;font-size:.9rem}td.n{white-space:nowrap}
 @media print{nav{display:none}}";
 
 /// The first 16 digits name an anchor; 64 bits are enough within one page.
@@ -130,7 +130,7 @@ fn timeline(report: &Report, anchors: &Anchors<'_>) -> Markup {
         table {
             tr { th { "When (UTC)" } th { "What" } th { "Rests on" } }
             @for m in report.timeline.iter().take(MOST_ROWS) {
-                tr { td { (m.at) } td { (m.what) } td { @if let Some(id) = &m.rests_on { (anchors.link(id)) } } }
+                tr { td.n { (m.at) } td { (m.what) } td { @if let Some(id) = &m.rests_on { (anchors.link(id)) } } }
             }
         }
         (more(report.timeline.len()))

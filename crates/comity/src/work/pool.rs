@@ -122,14 +122,22 @@ impl Pool {
         &self,
         mode: Mode,
         input: Input,
-        mut each: impl FnMut(Frame) -> Result<(), String>,
+        mut each: impl FnMut(Frame) -> Result<(), WorkError>,
     ) -> Result<(), WorkError> {
-        let mut ready = self.take()?;
         let request = Request { mode, size: input.size };
-        if let Err(e) = hand_over(&ready.control, &request, &input) {
-            // A child that could not confine itself is gone before it is asked.
+        let mut ready = self.take()?;
+        if hand_over(&ready.control, &request, &input).is_err() {
+            // A child that could not confine itself is gone before it is asked. Any other that died while it waited
+            // never saw the exhibit: a fresh one gets it.
             let why = ended(&mut ready.child);
-            return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
+            if matches!(why, WorkError::Unconfined { .. }) {
+                return Err(why);
+            }
+            ready = self.start()?;
+            if let Err(e) = hand_over(&ready.control, &request, &input) {
+                let why = ended(&mut ready.child);
+                return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
+            }
         }
         drop(input);
         let watch = Watch::over(&ready.child, self.patience);
@@ -157,14 +165,17 @@ fn hand_over(control: &UnixStream, request: &Request, input: &Input) -> io::Resu
 }
 
 /// Reads frames to the end. `true` when the child said its last word.
-fn listen(child: &mut Child, each: &mut impl FnMut(Frame) -> Result<(), String>) -> Result<bool, WorkError> {
+fn listen(
+    child: &mut Child,
+    each: &mut impl FnMut(Frame) -> Result<(), WorkError>,
+) -> Result<bool, WorkError> {
     let Some(pipe) = child.stdout.take() else { return Ok(false) };
     let mut pipe = BufReader::with_capacity(256 << 10, pipe);
     loop {
         match Frame::read(&mut pipe) {
             Ok(Some(frame)) => {
                 let last = matches!(frame, Frame::Summary(_) | Frame::Escapes(_));
-                each(frame).map_err(WorkError::Refused)?;
+                each(frame)?;
                 if last {
                     return Ok(true);
                 }
