@@ -1,6 +1,6 @@
 //! The child's side: confine, receive one exhibit, examine it, answer, end.
 
-use super::protocol::{Frame, Mode, REQUEST_LIMIT, Request, Skipped, Summary};
+use super::protocol::{Frame, Mode, REQUEST_LIMIT, Request, Summary};
 use super::sandbox::{self, Limits};
 use botnet::rows::Row;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -159,11 +159,7 @@ fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
     Ok(match result {
         Ok(s) => Summary {
             rows: s.rows,
-            skipped: s
-                .skipped
-                .into_iter()
-                .map(|s| Skipped { code: s.code, reason: s.reason, at: s.at, records: s.records })
-                .collect(),
+            skipped: s.skipped,
             fatal: None,
         },
         Err(e) => {

@@ -5,6 +5,7 @@
 //! length before it allocates and every body against its type.
 
 use botnet::rows::Row;
+pub use botnet::rows::Skipped;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use terms::{Compression, ExhibitKind, Unsealed};
@@ -32,19 +33,6 @@ pub struct Request {
     pub mode: Mode,
     /// Bytes of input the child may expect; only a hint for buffers.
     pub size: u64,
-}
-
-/// A part of an exhibit that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Stable code.
-    pub code: String,
-    /// The reason in words.
-    pub reason: String,
-    /// Where it happened first, in words.
-    pub at: String,
-    /// How many records were left out for this reason.
-    pub records: u64,
 }
 
 /// The last word of a child.
