@@ -321,7 +321,7 @@ pub struct AgreeArgs {
 /// `comity agree …`
 #[derive(Debug, Subcommand)]
 pub enum Agree {
-    /// Print this partner's organisation key, as agreements hold it.
+    /// Print this partner's organisation key, as agreements hold it, and its node key.
     Key,
     /// Fill the placeholders of a template.
     #[command(alias = "new")]
@@ -439,7 +439,7 @@ pub struct Share {
 pub struct Verify {
     /// A package's folder or a receipt's file; without it the home is verified.
     pub path: Option<PathBuf>,
-    /// The key that signed a package, as agreements hold it (repeatable); no home is needed then.
+    /// The node key that signed a package, as its partner's `comity agree key` prints it (repeatable); no home is needed then.
     #[arg(long, value_name = "KEY", requires = "path")]
     pub key: Vec<String>,
 }

@@ -115,7 +115,11 @@ pub fn fill(template: &Path, set: &[(String, String)], to: &Path, out: &mut Out)
 fn key(node: &Node, out: &mut Out) {
     let key = node.organisation_key();
     out.line(&key);
-    out.object(&serde_json::json!({ "schema": "comity.key/1", "partner": node.partner, "key": key }));
+    let signs = crate::node::keys::shown(&node.keys.node.verifying_key());
+    out.talk(format!("the node key, which signs packages and the ledger: {signs}"));
+    out.object(
+        &serde_json::json!({ "schema": "comity.key/1", "partner": node.partner, "key": key, "node": signs }),
+    );
 }
 
 fn signatures(path: &Path) -> Result<Signatures, NodeError> {

@@ -71,7 +71,7 @@ fn key(text: &str) -> Result<VerifyingKey, Fault> {
     keys::read_key(text).or_else(written).ok_or_else(|| {
         Fault::usage(
             format!("`{text}` is no key"),
-            "give 64 hexadecimal digits, or `ed25519:` and the text that `comity agree show` prints",
+            "give the node key that the partner's `comity agree key` prints: 64 hexadecimal digits",
         )
     })
 }

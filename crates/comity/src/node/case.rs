@@ -172,7 +172,13 @@ impl Node {
         let mut conn = self.state.read().await?;
         let mut out = Vec::new();
         for id in ids {
-            let found: Option<Record<Threat>> = records::THREATS.get(&mut conn, id.as_str()).await?;
+            let mut found: Option<Record<Threat>> = records::THREATS.get(&mut conn, id.as_str()).await?;
+            if found.is_none() {
+                // The beginning of an id will do, where it is the beginning of one only.
+                let all: Vec<Record<Threat>> = records::THREATS.all(&mut conn).await?;
+                let mut begun = all.into_iter().filter(|t| t.id.starts_with(id.as_str()));
+                found = begun.next().filter(|_| begun.next().is_none());
+            }
             let unknown =
                 || NodeError::Missing { what: "threat", id: id.to_string(), list: "`comity assess`" };
             out.push(found.ok_or_else(unknown)?.body);

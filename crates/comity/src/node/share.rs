@@ -365,6 +365,8 @@ impl Node {
                 FindingBody::Configuration { .. }
                     | FindingBody::Hashes { .. }
                     | FindingBody::Indicator { .. }
+                    // Written as its remote endpoint alone: who called stays here.
+                    | FindingBody::Beacon { .. }
             )
         };
         let findings: Vec<Finding> =

@@ -157,11 +157,7 @@ fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
     }
     Frame::write_rows(out, &batch)?;
     Ok(match result {
-        Ok(s) => Summary {
-            rows: s.rows,
-            skipped: s.skipped,
-            fatal: None,
-        },
+        Ok(s) => Summary { rows: s.rows, skipped: s.skipped, fatal: None },
         Err(e) => {
             Summary { rows: count, skipped: Vec::new(), fatal: Some((e.code().to_owned(), e.to_string())) }
         }
