@@ -68,10 +68,10 @@ fn build() -> bool {
     run(cargo().args(["build", "--workspace", "--bins"]))
 }
 
+/// The program that `build` made: it lies beside this one.
 fn program() -> Command {
-    let mut command = cargo();
-    command.args(["run", "--quiet", "--workspace", "--bin", "comity", "--"]);
-    command
+    let here = env::current_exe().unwrap_or_default();
+    Command::new(here.with_file_name(format!("comity{}", env::consts::EXE_SUFFIX)))
 }
 
 fn comity(verb: &str, rest: &[String]) -> bool {

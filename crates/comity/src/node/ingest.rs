@@ -19,8 +19,10 @@ use botnet::tables::{File as TableFile, Files};
 use evidence::Sealed;
 use evidence::custody::Act;
 use futures::{StreamExt as _, stream};
+use privacy::Period;
 use privacy::customer::Networks;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -39,6 +41,10 @@ const PUBLISH_EVERY: usize = 256;
 /// text is packed at most three hundred to one. What gives more is no honest child.
 const ROWS_AT_LEAST: u64 = 1_000_000;
 const ROWS_PER_BYTE: u64 = 16;
+/// Months whose keys are held at the same time; a log of more is a strange one, and costs derivations only.
+const MONTHS: usize = 24;
+/// Characters of the reason for an intake: it stands on the ledger.
+const MOST_WHY: usize = 500;
 /// Folders inside folders that are entered.
 const DEPTH: usize = 64;
 
@@ -230,6 +236,10 @@ impl Node {
         manner: &Manner,
         tick: &(dyn Fn(&str) + Sync),
     ) -> Result<Ingested, NodeError> {
+        if manner.why.chars().count() > MOST_WHY {
+            let what = format!("the reason for the intake has more than {MOST_WHY} characters");
+            return Err(NodeError::Value { what });
+        }
         let mut report = Ingested::default();
         let mut work = stream::iter(sources)
             .map(|source| async move {
@@ -434,7 +444,7 @@ impl Node {
         let input =
             self.input(&sealed.id, sealed.size, copy).await.map_err(|e| WorkError::Refused(e.to_string()))?;
         let mut intake = Intake {
-            protection: None,
+            protections: BTreeMap::new(),
             exhibit: sealed.id,
             now,
             keys: self.keys.clone(),
@@ -466,7 +476,8 @@ impl Node {
 
 /// Turns a child's frames into telemetry files.
 struct Intake {
-    protection: Option<Protection>,
+    /// One view per month: a pseudonym's key is that of its row's own time, by which it is revealed.
+    protections: BTreeMap<Period, Protection>,
     exhibit: ExhibitId,
     now: Timestamp,
     keys: Arc<Keys>,
@@ -477,7 +488,7 @@ struct Intake {
     seen: u64,
     most: u64,
     files: Files,
-    parts: std::collections::BTreeMap<&'static str, u32>,
+    parts: BTreeMap<&'static str, u32>,
     heard: Heard,
 }
 
@@ -494,7 +505,10 @@ impl Intake {
                 }
                 for row in rows {
                     let at = Timestamp(time_of(&row));
-                    let protection = self.protection.get_or_insert_with(|| {
+                    if self.protections.len() >= MONTHS {
+                        self.protections.clear();
+                    }
+                    let protection = self.protections.entry(Period::of(at)).or_insert_with(|| {
                         Protection::new(self.networks.clone(), &self.keys.pseudonym, at, self.geo.clone())
                     });
                     let preparer = Preparer { home: protection, exhibit: self.exhibit, ingested: self.now };

@@ -141,6 +141,13 @@ impl Keys {
         let master = SecretFile::read(&folder.join("pseudonym.age"), &home)?;
         let master: [u8; 32] = master.as_slice().try_into().map_err(|_| damaged("pseudonym"))?;
         let public = read_public(folder)?;
+        let own = public.organisation == shown(&organisation.verifying_key())
+            && public.node == shown(&node.verifying_key())
+            && public.sealing == sealing.recipient().to_string();
+        if !own {
+            let why = "keys/public.json belongs to other keys; restore `keys/` from its backup".into();
+            return Err(NodeError::Locked { why });
+        }
         Ok(Self { home, organisation, node, sealing, pseudonym: Key::new(Zeroizing::new(master)), public })
     }
 

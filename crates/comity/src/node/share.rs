@@ -13,7 +13,7 @@ use crate::store::Batch;
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
-use agreement::{Denial, Ruling};
+use agreement::{Act, Agreements, Denial, Request, Ruling};
 use botnet::telemetry::Window;
 use evidence::custody::{Act as Did, Why};
 use exchange::question::{CovertList, Question};
@@ -30,6 +30,8 @@ use terms::{
 };
 use uuid::Uuid;
 
+/// The marks of what this program releases: for the organisations concerned, and for a court only with consent.
+const HANDLING: Handling = Handling { tlp: Tlp::Amber, code: HandlingCode::H1 };
 /// Individuals below which a place is not counted.
 pub const SMALLEST: u32 = 10;
 /// Rows of one victims' file or of one file of sightings.
@@ -208,6 +210,20 @@ impl Node {
     pub async fn share(&self, wish: &Wish, dry: bool) -> Result<Shared, NodeError> {
         let now = self.ruling_clock.ruling_time(&self.state).await?;
         let agreements = self.agreements().await?;
+        // First the wish itself: what will be refused opens no record.
+        if let Some(asked) = self.asked(wish, &agreements, now)
+            && let Ruling::Deny(denial) = agreements.rule(&asked, now)
+        {
+            if !dry {
+                let text = serde_json::to_vec(&asked).unwrap_or_default();
+                let sealed = self.vault.seal_bytes(&text).await?;
+                let said = Ruling::Deny(denial.clone()).statement(&asked, now);
+                let leaf = Statement::new(vec![sealed.commitment], PredicateType::Ruling, said)?
+                    .sign(&self.keys.node)?;
+                self.note_refusal(sealed.id, sealed.commitment, text.len() as u64, leaf, now).await?;
+            }
+            return Err(refused(&denial));
+        }
         let payload = self.payload(wish, now).await?;
         let bytes = payload.canonical()?;
         let request = payload.request(Digest::of(&bytes));
@@ -258,6 +274,40 @@ impl Node {
             bytes: bytes.len() as u64,
             bundle: released.bundle,
         })
+    }
+
+    /// The request that a wish comes down to, before anything is opened for it.
+    /// None for authorities: only each document tells of what it speaks.
+    fn asked(&self, wish: &Wish, agreements: &Agreements, now: Timestamp) -> Option<Request> {
+        let (category, form) = match wish.what {
+            What::Victims => (Category::VictimIp, Protection::Clear),
+            What::Counts => (Category::VictimIp, Protection::Aggregate(SMALLEST)),
+            What::Sightings => (Category::SinkholeLog, Protection::Pseudonym),
+            What::Accounts => (Category::BankAccount, Protection::Token),
+            What::Indicators | What::Question => (Category::C2Infrastructure, Protection::Clear),
+            What::Authorities => return None,
+        };
+        let mut request = self.request(wish).with(category, form);
+        if wish.what == What::Victims {
+            let member = wish.member.as_ref();
+            let known = agreements.members(&wish.with, now).into_iter().find(|m| Some(&m.id) == member);
+            request.concerns = known.map(|m| m.place).into_iter().collect();
+        }
+        Some(request)
+    }
+
+    fn request(&self, wish: &Wish) -> Request {
+        let bytes = Digest::of(b"");
+        let mut request = Request::new(
+            self.partner.clone(),
+            wish.with.clone(),
+            Act::Receive,
+            wish.purpose,
+            HANDLING,
+            bytes,
+        );
+        request.member = wish.member.clone();
+        request
     }
 
     /// A refusal stands on the ledger, and what was refused stays here, so that it can be shown what did not leave.
@@ -327,8 +377,7 @@ impl Node {
     }
 
     async fn payload(&self, wish: &Wish, now: Timestamp) -> Result<Payload, NodeError> {
-        let handling = Handling { tlp: Tlp::Amber, code: HandlingCode::H1 };
-        let mut payload = Payload::new(self.partner.clone(), wish.with.clone(), wish.purpose, handling);
+        let mut payload = Payload::new(self.partner.clone(), wish.with.clone(), wish.purpose, HANDLING);
         payload.member = wish.member.clone();
         match wish.what {
             What::Indicators => {

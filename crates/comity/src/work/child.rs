@@ -89,19 +89,42 @@ fn open(file: File) -> io::Result<Opened> {
     let mut inner = inner;
     let mut head = vec![0u8; HEAD];
     let mut filled = 0;
+    let mut damage = None;
     while let Some(space) = head.get_mut(filled..).filter(|s| !s.is_empty()) {
         match inner.read(space) {
             Ok(0) => break,
             Ok(n) => filled += n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            // A truncated archive still has a beginning; the reader meets the same error again and lists it.
-            Err(_) => break,
+            // A damaged archive still has a beginning; the reader is told of the damage at the place where it was met.
+            Err(e) => {
+                damage = Some(e);
+                break;
+            }
         }
     }
     head.truncate(filled);
     let kind = recognise(&head);
-    let reader = Box::new(BufReader::with_capacity(256 << 10, io::Cursor::new(head).chain(inner)));
+    let reader = Box::new(BufReader::with_capacity(
+        256 << 10,
+        io::Cursor::new(head).chain(Damaged { damage, rest: inner }),
+    ));
     Ok(Opened { compression, kind, reader })
+}
+
+/// The rest of an exhibit, behind the damage that was met while its beginning was looked at. A decompressor says so
+/// once and then pretends to be at its end; so the error is kept for the reader.
+struct Damaged<R> {
+    damage: Option<io::Error>,
+    rest: R,
+}
+
+impl<R: Read> Read for Damaged<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.damage.take() {
+            Some(e) => Err(e),
+            None => self.rest.read(buffer),
+        }
+    }
 }
 
 /// What the beginning of an exhibit says it is: executables first, then traffic and logs, then documents and lists.

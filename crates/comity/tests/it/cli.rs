@@ -145,9 +145,9 @@ fn with_a_home() {
         ),
         (
             &["share", "counts", "--with", "police", "--purpose", "takedown", "--dry-run"],
-            1,
+            3,
             "",
-            "nothing to share",
+            "there is no agreement",
         ),
         (&["doctor"], 0, "is well", ""),
         (&["doctor", "--config"], 0, "clock_tolerance_ms", ""),

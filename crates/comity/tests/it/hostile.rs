@@ -450,3 +450,23 @@ async fn a_full_disk() {
     assert!(seen.whole(), "{:?}", seen.problems);
     node.close().await.unwrap();
 }
+
+/// A packed log whose bytes were changed is read as far as it goes, and the damage is listed: also where the whole log is
+/// shorter than the part that is looked at to tell its kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packed_log_with_one_byte_changed_is_never_called_whole() {
+    use std::io::Write as _;
+    let (home, node) = home().await;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(support::conn_log(3, 200).as_bytes()).unwrap();
+    let whole = packer.finish().unwrap();
+    // The checksum, the length, and a byte of the packed rows themselves.
+    for at in [whole.len() - 6, whole.len() - 1, whole.len() / 2] {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x10;
+        let path = home.folder.path().join(format!("changed-{at}.log.gz"));
+        std::fs::write(&path, changed).unwrap();
+        let done = support::ingest(&node, &[&path]).await;
+        assert!(!done.taken[0].unreadable.is_empty(), "byte {at}: {:?}", done.taken[0]);
+    }
+}
