@@ -241,7 +241,27 @@ impl Node {
             return Err(NodeError::Value { what });
         }
         let mut report = Ingested::default();
-        let mut work = stream::iter(sources)
+        let mut sources = sources.into_iter();
+        loop {
+            let part: Vec<Source> = sources.by_ref().take(PUBLISH_EVERY).collect();
+            if part.is_empty() {
+                return Ok(report);
+            }
+            self.take_in_part(part, manner, tick, &mut report).await?;
+            // Only when every exhibit of the part has come to its end: one that stands still in the middle of its own
+            // transaction would keep the ledger waiting for the same lock, and wait for it.
+            self.sequencer.run().await?;
+        }
+    }
+
+    async fn take_in_part(
+        &self,
+        part: Vec<Source>,
+        manner: &Manner,
+        tick: &(dyn Fn(&str) + Sync),
+        report: &mut Ingested,
+    ) -> Result<(), NodeError> {
+        let mut work = stream::iter(part)
             .map(|source| async move {
                 let name = name_of(&source);
                 let done = self.take_in(source, manner).await;
@@ -258,13 +278,8 @@ impl Node {
                 }
                 Err(e) => return Err(e),
             }
-            if report.taken.len().is_multiple_of(PUBLISH_EVERY) {
-                self.sequencer.run().await?;
-            }
         }
-        drop(work);
-        self.sequencer.run().await?;
-        Ok(report)
+        Ok(())
     }
 
     async fn take_in(&self, source: Source, manner: &Manner) -> Result<Taken, NodeError> {

@@ -470,3 +470,18 @@ async fn a_packed_log_with_one_byte_changed_is_never_called_whole() {
         assert!(!done.taken[0].unreadable.is_empty(), "byte {at}: {:?}", done.taken[0]);
     }
 }
+
+/// More exhibits than one part of an intake holds: the ledger follows between the parts and nobody waits for anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intake_of_many_parts_comes_to_its_end() {
+    let (home, node) = home().await;
+    let from = home.folder.path().join("many");
+    std::fs::create_dir_all(&from).unwrap();
+    for n in 0..520 {
+        std::fs::write(from.join(format!("{n:03}.txt")), format!("note {n}\n")).unwrap();
+    }
+    let done = support::ingest(&node, &[&from]).await;
+    assert_eq!((done.taken.len(), done.not_sealed.len()), (520, 0));
+    let head = node.sequencer.head().await.unwrap();
+    assert_eq!(head.size, 520, "each intake is a leaf");
+}
