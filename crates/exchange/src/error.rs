@@ -38,7 +38,7 @@ pub enum ExchangeError {
     #[error("the node key of `{partner}` is not the one its delegation names")]
     #[diagnostic(
         code("CMT-0912"),
-        help("`comity agree delegate` has the organisation key name the node's key")
+        help("`comity agree sign` has the organisation key name the node's key anew")
     )]
     Delegation {
         /// Whose node.
@@ -163,7 +163,7 @@ pub enum ExchangeError {
     #[error(
         "the receipt is for release `{found}` and payload {payload}, not for `{expected}` as it was sent"
     )]
-    #[diagnostic(code("CMT-0931"), help("`comity share list` shows which release each receipt belongs to"))]
+    #[diagnostic(code("CMT-0931"), help("hand each receipt to the home that gave the release it names"))]
     OtherRelease {
         /// The release that was sent.
         expected: ReleaseId,

@@ -258,6 +258,11 @@ pub enum CaseVerb {
         /// The case.
         case: String,
     },
+    /// Open a closed case again.
+    Reopen {
+        /// The case.
+        case: String,
+    },
 }
 
 /// `comity plan`

@@ -81,6 +81,7 @@ pub async fn case(meant: &Meant, verb: &CaseVerb, out: &mut Out) -> Done {
         CaseVerb::Note { case, text } => show(&node.case_note(case, text).await?, out),
         CaseVerb::Refresh { case } => show(&node.case_refresh(case).await?, out),
         CaseVerb::Close { case } => show(&node.case_close(case).await?, out),
+        CaseVerb::Reopen { case } => show(&node.case_reopen(case).await?, out),
         CaseVerb::Report { case, out: to } => report(&node, case, to, out).await?,
     }
     node.close().await?;

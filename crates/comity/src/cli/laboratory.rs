@@ -61,6 +61,8 @@ pub async fn ingest(meant: &Meant, args: &Ingest, out: &mut Out) -> Done {
     }
     Ok(match crossed.refused.first() {
         Some(first) => Outcome::Exit(first.exit()),
+        // Nothing at all could be sealed: that is no part of anything.
+        None if ingested.taken.is_empty() && !ingested.not_sealed.is_empty() => Ending::Error.into(),
         None if ingested.partly() => Ending::Partly.into(),
         None => Outcome::Done,
     })

@@ -118,6 +118,16 @@ impl Node {
         Ok(case)
     }
 
+    /// Opens a closed case again.
+    ///
+    /// # Errors
+    /// CMT-1123.
+    pub async fn case_reopen(&self, id: &str) -> Result<Case, NodeError> {
+        let case = self.case_show(id).await?.with(&CaseEvent::Reopened)?;
+        self.keep_case(&case, self.clock.now()).await?;
+        Ok(case)
+    }
+
     /// Gathers again, after a new `analyze` and `assess`: what the case's threats rest on by now joins, and findings that
     /// were refuted since leave. A threat that is no more (it became part of another) stays named.
     ///
