@@ -1,5 +1,6 @@
 //! The command line as declared: verbs, flags, their help. No logic.
 
+use crate::node::share::What;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -392,25 +393,6 @@ pub enum Agree {
         #[arg(long, value_name = "PARTNER")]
         from: Option<String>,
     },
-}
-
-/// What is shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum What {
-    /// The case's channels and family as a STIX 2.1 bundle.
-    Indicators,
-    /// A member's own victims, as CSV.
-    Victims,
-    /// Bots per country, small numbers left out.
-    Counts,
-    /// A question: does any target of this plan concern you?
-    Question,
-    /// Sinkhole sightings, bots as pseudonyms.
-    Sightings,
-    /// The authority documents of this home.
-    Authorities,
-    /// Accounts through which money moved, as tokens.
-    Accounts,
 }
 
 /// `comity share`

@@ -10,7 +10,7 @@ use crate::node::Node;
 use crate::node::analyze::Analyzed;
 use crate::node::error::{Ending, NodeError};
 use crate::node::ingest::{Ingested, Manner, Taken, sources};
-use crate::node::share::{ReceivedBundle, ReceivedReceipt};
+use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
 use crate::store::jobs;
 use evidence::custody::Act;
 use serde::Serialize;

@@ -1,13 +1,14 @@
 //! `share`, and what `ingest` says of bundles and receipts: one crossing of a border, seen from both sides.
 
-use super::args::{Share, What};
+use super::args::Share;
 use super::errors::Fault;
 use super::home::Meant;
 use super::out::{Out, bytes, counted, short};
 use super::{Done, Outcome};
 use crate::node::Node;
 use crate::node::error::NodeError;
-use crate::node::share::{self, ReceivedBundle, ReceivedReceipt, Shared, Wish};
+use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
+use crate::node::share::{Shared, Wish};
 use std::io;
 use std::path::Path;
 use terms::{MemberId, PartnerId};
@@ -15,24 +16,10 @@ use terms::{MemberId, PartnerId};
 /// Rows of one list that people get; programs get all.
 const SHOWN: usize = 20;
 
-impl From<What> for share::What {
-    fn from(what: What) -> Self {
-        match what {
-            What::Indicators => Self::Indicators,
-            What::Victims => Self::Victims,
-            What::Counts => Self::Counts,
-            What::Question => Self::Question,
-            What::Sightings => Self::Sightings,
-            What::Authorities => Self::Authorities,
-            What::Accounts => Self::Accounts,
-        }
-    }
-}
-
 /// Asks for the ruling, releases, and writes the sealed bundle; on a dry run only asks.
 pub async fn share(meant: &Meant, args: &Share, out: &mut Out) -> Done {
     let wish = Wish {
-        what: args.what.into(),
+        what: args.what,
         of: args.of.clone().unwrap_or_default(),
         with: PartnerId::new(&args.with).map_err(NodeError::from)?,
         member: args.member.as_deref().map(MemberId::new).transpose().map_err(NodeError::from)?,

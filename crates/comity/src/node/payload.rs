@@ -1,0 +1,324 @@
+//! What crosses, built from what the home holds and in the form in which it may: each kind of thing that is shared has
+//! its function.
+//!
+//! Elsewhere: the ruling and the release (`share`), protections (`privacy`), the formats (`exchange`).
+
+use super::Node;
+use super::error::NodeError;
+use super::protect::pseudonymiser;
+use super::share::{HANDLING, MOST_DOCUMENT, SMALLEST, What, Wish};
+use crate::store::Batch;
+use crate::store::exhibits::{self, Exhibit};
+use botnet::telemetry::Window;
+use evidence::custody::{Act as Did, Why};
+use exchange::question::Question;
+use exchange::{Item, Payload, stix, victims};
+use std::collections::BTreeSet;
+use terms::{
+    CaseId, Category, ExhibitId, ExhibitKind, Finding, FindingBody, Obtained, Place, Protection, Timestamp,
+    Tlp,
+};
+
+/// Rows of one victims' file or of one file of sightings.
+const MOST_ROWS: usize = 200_000;
+
+fn item(
+    name: &str,
+    media: &str,
+    category: Category,
+    protection: Protection,
+    records: u64,
+    bytes: Vec<u8>,
+) -> Item {
+    Item {
+        name: name.to_owned(),
+        media_type: media.to_owned(),
+        categories: BTreeSet::from([category]),
+        protection,
+        obtained: Obtained::Voluntary,
+        records,
+        bytes,
+    }
+}
+
+/// What an authority document speaks of: criminals' infrastructure, or accounts. One that names no account (`*`) tells of
+/// none, and counts as a token; one that does, and one that cannot be read, is in clear.
+fn category_of_authority(bytes: &[u8]) -> (Category, Protection) {
+    match takedown::Authority::parse(bytes) {
+        Ok(a) if a.class != terms::AssetClass::Account => (Category::C2Infrastructure, Protection::Clear),
+        Ok(a) if a.targets.iter().all(|t| t == "*") => (Category::BankAccount, Protection::Token),
+        Ok(_) => (Category::BankAccount, Protection::Clear),
+        Err(_) => (Category::STRICTEST, Protection::Clear),
+    }
+}
+
+fn nothing(what: &str, help: &'static str) -> NodeError {
+    NodeError::First { what: format!("there is nothing to share: {what}"), help }
+}
+
+impl Node {
+    pub(super) async fn payload(&self, wish: &Wish, now: Timestamp) -> Result<Payload, NodeError> {
+        let mut payload = Payload::new(self.partner.clone(), wish.with.clone(), wish.purpose, HANDLING);
+        payload.member = wish.member.clone();
+        match wish.what {
+            What::Indicators => {
+                payload.case = Some(CaseId::new(&wish.of)?);
+                payload.items.push(self.indicators(&wish.of, now).await?);
+            }
+            What::Victims => {
+                let place = self.place_of(wish, now).await?;
+                payload.concerns = BTreeSet::from([place]);
+                payload.items.push(self.victims(wish, place, now).await?);
+            }
+            What::Counts => payload.items.push(self.counts().await?),
+            What::Question => {
+                payload.items.push(Question::new(self.plan_assets(&wish.of).await?)?.item("question.json")?)
+            }
+            What::Sightings => payload.items.push(self.sightings(wish, now).await?),
+            What::Authorities => payload.items = self.authorities().await?,
+            What::Accounts => payload.items.push(self.accounts(now).await?),
+        }
+        Ok(payload)
+    }
+
+    /// The findings a case rests on that stand.
+    async fn of_case(&self, case: &str) -> Result<Vec<Finding>, NodeError> {
+        let case = self.case_show(case).await?;
+        Ok(self.standing().await?.into_iter().filter(|f| case.findings.contains(&f.id)).collect())
+    }
+
+    async fn indicators(&self, case: &str, now: Timestamp) -> Result<Item, NodeError> {
+        // What speaks of the criminals' infrastructure and samples, and of nobody's machine.
+        let of_infrastructure = |f: &Finding| {
+            matches!(
+                f.body,
+                FindingBody::Configuration { .. }
+                    | FindingBody::Hashes { .. }
+                    | FindingBody::Indicator { .. }
+                    // Written as its remote endpoint alone: who called stays here.
+                    | FindingBody::Beacon { .. }
+            )
+        };
+        let findings: Vec<Finding> =
+            self.of_case(case).await?.into_iter().filter(of_infrastructure).collect();
+        let producer = stix::Producer {
+            partner: self.partner.clone(),
+            name: self.partner.to_string(),
+            at: now,
+            tlp: Tlp::Amber,
+        };
+        let written = stix::write(&findings, &producer)?;
+        if findings.is_empty() || written.objects == 0 {
+            return Err(nothing(
+                "the case has no channel, sample or indicator",
+                "run `comity analyze` and `comity case open`",
+            ));
+        }
+        Ok(item(
+            "indicators.stix.json",
+            "application/stix+json",
+            Category::C2Infrastructure,
+            Protection::Clear,
+            written.objects,
+            written.bytes,
+        ))
+    }
+
+    async fn place_of(&self, wish: &Wish, now: Timestamp) -> Result<Place, NodeError> {
+        let member = wish.member.as_ref().ok_or_else(|| NodeError::First {
+            what: "victims are shared with one member: nobody gets another's".into(),
+            help: "name the member with --member",
+        })?;
+        let agreements = self.agreements().await?;
+        let found = agreements.members(&wish.with, now).into_iter().find(|m| m.id == *member);
+        match found {
+            Some(found) => Ok(found.place),
+            // The ruling names the clause; a member that nobody knows has the place its id says, if any.
+            None => Ok(member.as_str().parse().unwrap_or(Place::UNKNOWN)),
+        }
+    }
+
+    async fn victims(&self, wish: &Wish, place: Place, now: Timestamp) -> Result<Item, NodeError> {
+        let help = "take in sinkhole logs of this place first";
+        let found = self.tables().await?.victims(place, Window::ALL, MOST_ROWS).await?;
+        if found.is_empty() {
+            return Err(nothing(&format!("no victim was seen in {place}"), help));
+        }
+        // Nothing is revealed before the agreement is asked: a wish that will be refused learns nothing.
+        let member = wish.member.clone().ok_or_else(|| nothing("no member was named", help))?;
+        let mut rows = Vec::with_capacity(found.len());
+        let mut touched: BTreeSet<ExhibitId> = BTreeSet::new();
+        for victim in found {
+            let address = pseudonymiser(&self.keys.pseudonym, victim.last).reveal(&victim.source)?;
+            touched.extend(&victim.exhibits);
+            rows.push(victims::Row {
+                at: victim.last,
+                source: address.to_string(),
+                port: 0,
+                network: victim.network,
+                place,
+                // The family alone: a build is nothing to a victim.
+                infection: victim
+                    .botnet
+                    .as_deref()
+                    .and_then(|b| b.split('/').next())
+                    .unwrap_or_default()
+                    .to_owned(),
+            });
+        }
+        self.note_reveal(&touched, now).await?;
+        let bytes = victims::csv(&member, place, &rows)?;
+        Ok(item(
+            &format!("victims-{}.csv", place.as_str().to_ascii_lowercase()),
+            "text/csv",
+            Category::VictimIp,
+            Protection::Clear,
+            rows.len() as u64,
+            bytes,
+        ))
+    }
+
+    /// Resolving pseudonyms is an act on the exhibits they came from.
+    async fn note_reveal(&self, exhibits: &BTreeSet<ExhibitId>, now: Timestamp) -> Result<(), NodeError> {
+        let mut batch = Batch::default();
+        for &exhibit in exhibits {
+            let commitment = self.vault.commitment(&exhibit).await?;
+            let event = self.event(
+                vec![commitment],
+                Did::Reveal,
+                Why::House("victims' own state is told".into()),
+                false,
+            );
+            let (custody, leaf) = self.custody(exhibit, &event)?;
+            batch.custody.push(custody);
+            batch.leaves.push(leaf);
+        }
+        crate::store::commit(&self.state, &batch, now).await?;
+        Ok(())
+    }
+
+    async fn counts(&self) -> Result<Item, NodeError> {
+        let places = self.tables().await?.per_place(Window::ALL, 1).await?;
+        let counted: Vec<(Place, u64)> = places.iter().map(|p| (p.place, p.bots)).collect();
+        let kept = privacy::suppress(&counted, SMALLEST);
+        if kept.places.is_empty() {
+            return Err(nothing(
+                "no place has enough bots to be counted",
+                "take in more sinkhole logs first",
+            ));
+        }
+        let lines: String = kept.places.iter().map(|(p, n)| format!("{p},{n}\n")).collect();
+        let other = kept.other.map(|n| format!("other,{n}\n")).unwrap_or_default();
+        let records = kept.places.len() as u64;
+        let bytes = format!("place,bots\n{lines}{other}").into_bytes();
+        Ok(item(
+            "bots-per-place.csv",
+            "text/csv",
+            Category::VictimIp,
+            Protection::Aggregate(SMALLEST),
+            records,
+            bytes,
+        ))
+    }
+
+    async fn sightings(&self, wish: &Wish, now: Timestamp) -> Result<Item, NodeError> {
+        let seen = self.tables().await?.sightings_between(Window::ALL, MOST_ROWS).await?;
+        if seen.is_empty() {
+            return Err(nothing("nothing was seen at a sinkhole", "take in sinkhole logs first"));
+        }
+        // A key of this link and period: what two partners get cannot be joined.
+        let label = format!(
+            "link/{}/{}",
+            self.partner.as_str().min(wish.with.as_str()),
+            self.partner.as_str().max(wish.with.as_str())
+        );
+        let key = privacy::Key::derive(&self.keys.pseudonym, &label, privacy::Period::of(now));
+        let link = privacy::Pseudonymiser::new(&key);
+        let mut bytes = b"event,bot,source,botnet,channel,network,place\n".to_vec();
+        let records = seen.len() as u64;
+        for (s, _) in seen {
+            let address = pseudonymiser(&self.keys.pseudonym, s.event).reveal(&s.source)?;
+            let line = format!(
+                "{},{},{},{},{},{},{}\n",
+                s.event,
+                link.id(&s.bot),
+                link.address(address),
+                s.botnet.unwrap_or_default(),
+                s.channel,
+                s.network,
+                s.place
+            );
+            bytes.extend_from_slice(line.as_bytes());
+        }
+        Ok(item("sightings.csv", "text/csv", Category::SinkholeLog, Protection::Pseudonym, records, bytes))
+    }
+
+    pub(super) async fn exhibits_of(&self, kind: ExhibitKind) -> Result<Vec<Exhibit>, NodeError> {
+        let mut conn = self.state.read().await?;
+        let mut all: Vec<Exhibit> = Vec::new();
+        loop {
+            let page = exhibits::of_kind(&mut conn, kind, all.last().map(|e| &e.id), 1000).await?;
+            if page.is_empty() {
+                all.retain(|e| e.erased_at.is_none());
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    async fn authorities(&self) -> Result<Vec<Item>, NodeError> {
+        let mut items = Vec::new();
+        for exhibit in self.exhibits_of(ExhibitKind::Authority).await? {
+            let bytes = self.vault.read(&exhibit.id, MOST_DOCUMENT).await?;
+            let short: String = exhibit.id.to_string().chars().take(16).collect();
+            let name = format!("authority-{short}.json");
+            let (category, protection) = category_of_authority(&bytes);
+            let mut one = item(&name, "application/json", category, protection, 1, bytes);
+            one.obtained = exhibit.obtained;
+            items.push(one);
+        }
+        if items.is_empty() {
+            return Err(nothing(
+                "this home holds no authority",
+                "take the documents in with `comity ingest`",
+            ));
+        }
+        Ok(items)
+    }
+
+    /// Accounts that money moved through, as tokens under this home's key: who gets them can group and name them, and
+    /// only this home can say which account one is.
+    async fn accounts(&self, now: Timestamp) -> Result<Item, NodeError> {
+        let tokens = pseudonymiser(&self.keys.pseudonym, now);
+        let mut bytes = Vec::new();
+        let mut records = 0;
+        for view in threat::money(&self.of_kind("account").await?) {
+            let role = match view.role {
+                threat::MoneyRole::Mule => "mule",
+                threat::MoneyRole::Collector => "collector",
+                threat::MoneyRole::Unclear => continue,
+            };
+            let line = serde_json::json!({
+                "schema": "comity.account/1", "account": tokens.account(&view.institution, &view.account),
+                "institution": view.institution, "role": role,
+            });
+            bytes.extend_from_slice(line.to_string().as_bytes());
+            bytes.push(b'\n');
+            records += 1;
+        }
+        if records == 0 {
+            return Err(nothing(
+                "no account stands out",
+                "take in account and transaction lines and run `comity analyze`",
+            ));
+        }
+        Ok(item(
+            "accounts.ndjson",
+            "application/x-ndjson",
+            Category::BankAccount,
+            Protection::Token,
+            records,
+            bytes,
+        ))
+    }
+}
