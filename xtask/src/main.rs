@@ -13,6 +13,9 @@ cargo xtask <command> [-- arguments]
   comity  build and run `comity` with the arguments after `--`
 ";
 
+/// One set of features for every command, so that nothing is compiled twice: the signing side's, proofs included.
+const FEATURES: &str = "comity/prove";
+
 fn main() -> ExitCode {
     let mut args = env::args().skip(1);
     let command = args.next().unwrap_or_default();
@@ -65,7 +68,7 @@ fn compiler() -> bool {
 
 /// Always the whole workspace, so that `demo` and `test` agree on features and share what was compiled.
 fn build() -> bool {
-    run(cargo().args(["build", "--workspace", "--bins"]))
+    run(cargo().args(["build", "--workspace", "--bins", "--features", FEATURES]))
 }
 
 /// The program that `build` made: it lies beside this one.
@@ -82,17 +85,24 @@ fn test(rest: &[String]) -> bool {
     let nextest =
         Command::new("cargo").args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
     let tests = if nextest {
-        run(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(rest))
+        run(cargo()
+            .args(["nextest", "run", "--workspace", "--features", FEATURES, "--no-fail-fast"])
+            .args(rest))
     } else {
-        run(cargo().args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]).args(rest))
+        run(cargo()
+            .args(["test", "--workspace", "--features", FEATURES, "--lib", "--bins", "--tests"])
+            .arg("--no-fail-fast")
+            .args(rest))
     };
     // Examples in the documentation: nextest does not run them.
-    run(cargo().args(["test", "--workspace", "--doc", "--quiet"])) && tests
+    run(cargo().args(["test", "--workspace", "--features", FEATURES, "--doc", "--quiet"])) && tests
 }
 
 fn lint() -> bool {
     let format = run(cargo().args(["fmt", "--all", "--check"]));
-    let clippy = run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    let clippy = run(cargo()
+        .args(["clippy", "--workspace", "--all-targets", "--features", FEATURES])
+        .args(["--", "-D", "warnings"]));
     let deny = if Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|o| o.status.success())
     {
         run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))

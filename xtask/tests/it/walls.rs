@@ -41,7 +41,9 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
 /// A third-party crate and the crates of ours that may name it: DESIGN's "only home of".
 const HOMES: &[(&str, &[&str])] = &[
     ("cedar-policy", &["agreement"]),
+    ("cedar-policy-symcc", &["agreement"]),
     ("age", &["evidence"]),
+    ("opendp", &["privacy"]),
     ("ipcrypt-rs", &["privacy"]),
     ("curve25519-dalek", &["privacy"]),
     ("datafusion", &["botnet"]),
