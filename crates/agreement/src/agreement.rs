@@ -4,7 +4,7 @@
 //! pass (`policy`, `agreements`), who signed it (`signature`).
 
 use crate::{
-    By, Diagnostics, Kind, check,
+    By, Diagnostics, Kind, Survives, check,
     clause::{self, Body, Members, Party, PartyMember},
     diagnostics::Problem,
     text,
@@ -121,6 +121,17 @@ pub struct Recipient {
     pub by: By,
     /// Where.
     pub address: String,
+}
+
+/// Who cosigns the ledgers of both parties.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WitnessRule {
+    /// The clause that says so.
+    pub clause: ClauseId,
+    /// The witnesses.
+    pub witnesses: Vec<PartnerId>,
+    /// How many of them are needed at least.
+    pub needed: usize,
 }
 
 /// What a cooperation is for.
@@ -274,6 +285,34 @@ impl Agreement {
     pub fn key(&self, id: &PartnerId) -> Option<VerifyingKey> {
         self.party(id).map(|p| p.key.value)
     }
+    /// Days from a notice to the end, where the text asks for a notice.
+    pub fn notice_days(&self) -> Option<u64> {
+        self.term_clause().and_then(|t| t.notice)
+    }
+    /// The version that this text takes the place of: the SHA-256 of its canonical text.
+    pub fn amends(&self) -> Option<Digest> {
+        self.term_clause().and_then(|t| t.amends.as_ref()).map(|a| a.value)
+    }
+    /// What still binds after the end.
+    pub fn survives(&self) -> Vec<Survives> {
+        self.term_clause().map(|t| t.survives.iter().map(|s| s.value).collect()).unwrap_or_default()
+    }
+    /// Who cosigns the ledgers, and how many of them are needed.
+    pub fn witnesses(&self) -> Vec<WitnessRule> {
+        (self.bodies())
+            .filter_map(|(c, b)| match b {
+                Body::Witness(w) => Some(WitnessRule {
+                    clause: self.clause_id(&c.number),
+                    witnesses: w.witnesses.iter().map(|w| w.value.clone()).collect(),
+                    needed: usize::try_from(w.needed.value).unwrap_or(usize::MAX),
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+    fn term_clause(&self) -> Option<&clause::Term> {
+        self.bodies().find_map(|(_, b)| if let Body::Term(t) = b { Some(t) } else { None })
+    }
     /// The seat of a party.
     pub fn seat(&self, id: &PartnerId) -> Option<Place> {
         self.party(id).map(|p| p.place)
@@ -286,6 +325,10 @@ impl Agreement {
     /// What `partner` can do under this agreement once an authority lets it: one entry for each member, instrument
     /// and class. Members that have not acceded at `now`, or opted out, have none.
     pub fn powers(&self, partner: &PartnerId, now: Timestamp) -> Vec<Power> {
+        self.powers_of(partner, &self.members(partner, now))
+    }
+
+    pub(crate) fn powers_of(&self, partner: &PartnerId, known: &[Member]) -> Vec<Power> {
         let mut out = Vec::new();
         for (clause, body) in self.bodies() {
             let Body::Power(p) = body else { continue };
@@ -293,7 +336,7 @@ impl Agreement {
                 continue;
             }
             let seat = self.seat(partner);
-            for (member, own) in self.acting(partner, &p.members, now) {
+            for (member, own) in acting(known, &p.members) {
                 let places = match &p.places {
                     Some(places) => places.clone(),
                     None => own.or(seat).into_iter().collect(),
@@ -312,25 +355,6 @@ impl Agreement {
             }
         }
         out
-    }
-
-    /// The members that a clause means and that are active, each with its place; the partner itself as `None`.
-    fn acting(
-        &self,
-        partner: &PartnerId,
-        members: &Members,
-        now: Timestamp,
-    ) -> Vec<(Option<MemberId>, Option<Place>)> {
-        let named = |id: &MemberId| match members {
-            Members::None => false,
-            Members::All => true,
-            Members::These(these) => these.iter().any(|t| t.value == *id),
-        };
-        if matches!(members, Members::None) {
-            return vec![(None, None)];
-        }
-        let active = self.members(partner, now).into_iter().filter(|m| m.active && named(&m.id));
-        active.map(|m| (Some(m.id), Some(m.place))).collect()
     }
 
     /// Who gets something without running a node.
@@ -368,42 +392,32 @@ impl Agreement {
 
     /// What is written, read and kept, and has no effect yet, so that nobody relies on it.
     pub fn without_effect(&self) -> Vec<WithoutEffect> {
-        const CAP: &str = "caps over a case or a month are not counted yet; `limits.records` is";
-        const MARK: &str = "it is kept for the reader; no ruling looks at it yet";
         let mut out = Vec::new();
         for (clause, body) in self.bodies() {
-            let mut add = |word: &str, reason| {
+            if let Body::Witness(_) = body {
                 out.push(WithoutEffect {
                     clause: self.clause_id(&clause.number),
-                    word: word.to_owned(),
-                    reason,
+                    word: "witness".to_owned(),
+                    reason: "ledgers are not cosigned yet",
                 });
-            };
-            match body {
-                Body::Share(s) => s.held_caps.iter().for_each(|w| add(w, CAP)),
-                Body::Handling(h) => h.held.iter().for_each(|w| add(w, MARK)),
-                Body::Term(t) => t.held.iter().for_each(|w| add(w, MARK)),
-                Body::Witness(_) => add("witness", "ledgers are not cosigned yet"),
-                Body::Emergency(_) => {
-                    add("emergency", "an emergency cannot be declared yet, so nothing is ever widened");
-                }
-                Body::Protect(p) => match p.form.value {
-                    clause::Form::Psi { .. } => {
-                        add(
-                            "psi(…)",
-                            "the act and the set's size are ruled on; revealed matches are not counted yet",
-                        );
-                    }
-                    clause::Form::Dp { .. } => {
-                        add("dp(…)", "the act is ruled on; the budget is not counted yet");
-                    }
-                    clause::Form::Plain(_) => {}
-                },
-                _ => {}
             }
         }
         out
     }
+}
+
+/// The members that a clause means and that are active, each with its place; the partner itself as `None`.
+fn acting(known: &[Member], members: &Members) -> Vec<(Option<MemberId>, Option<Place>)> {
+    let named = |id: &MemberId| match members {
+        Members::None => false,
+        Members::All => true,
+        Members::These(these) => these.iter().any(|t| t.value == *id),
+    };
+    if matches!(members, Members::None) {
+        return vec![(None, None)];
+    }
+    let active = known.iter().filter(|m| m.active && named(&m.id));
+    active.map(|m| (Some(m.id.clone()), Some(m.place))).collect()
 }
 
 fn member(m: &PartyMember, now: Timestamp) -> Member {

@@ -5,14 +5,16 @@
 //! No agreement in force, two at once, a policy that cannot be read, any error: a refusal.
 
 use crate::{
-    Act, Delegation, Denial, Duty, Member, Offence, Permit, Power, Recipient, Redeemed, Request, Ruling,
-    SignatureError, SignedAgreement, State,
+    Act, Attribution, DELEGATION_TYPE, Delegation, Denial, Duty, EMERGENCY_TYPE, IepActions, MEMBERSHIP_TYPE,
+    Member, NodeKeys, Offence, Permit, Power, REVOCATION_TYPE, Recipient, Redeemed, Request, Revocation,
+    Ruling, STATUS_TYPE, SignatureError, SignedAgreement, State, Survives, WitnessRule,
     ask::{Answer, Facts, ask, clause_order},
+    clause::{Body, holds},
     nearest,
 };
 use ed25519_dalek::VerifyingKey;
 use ledger::dsse::Envelope;
-use terms::{AgreementId, ClauseId, MICROS_PER_SECOND, PartnerId, Timestamp};
+use terms::{AgreementId, ClauseId, Digest, MICROS_PER_SECOND, PartnerId, Timestamp};
 
 /// How long a permit holds after its ruling: 15 minutes, in microseconds.
 pub const PERMIT_MICROS: i64 = 15 * 60 * MICROS_PER_SECOND;
@@ -21,13 +23,13 @@ pub const PERMIT_MICROS: i64 = 15 * 60 * MICROS_PER_SECOND;
 #[derive(Debug, Clone, Default)]
 pub struct Agreements {
     signed: Vec<SignedAgreement>,
-    delegations: Vec<(Delegation, VerifyingKey, VerifyingKey)>,
+    keys: NodeKeys,
 }
 
 impl Agreements {
     /// Takes agreements whose signatures were checked.
     pub fn new(signed: Vec<SignedAgreement>) -> Self {
-        Self { signed, delegations: Vec::new() }
+        Self { signed, keys: NodeKeys::default() }
     }
 
     /// Takes a delegation of a node key, signed by an organisation key that stands in one of the agreements.
@@ -35,13 +37,49 @@ impl Agreements {
     /// # Errors
     /// CMT-0214 it does not fit, CMT-0303/0305 not signed by the organisation's key.
     pub fn delegate(&mut self, envelope: &Envelope) -> Result<Delegation, SignatureError> {
-        let (delegation, node, signer) = Delegation::verify(envelope, |p| {
-            self.signed.iter().filter_map(|s| s.agreement().key(p)).collect()
-        })?;
-        if !self.delegations.iter().any(|(d, _, _)| *d == delegation) {
-            self.delegations.push((delegation.clone(), node, signer));
+        let (keys, signed) = (&mut self.keys, &self.signed);
+        keys.delegate(envelope, |p| signed.iter().filter_map(|s| s.agreement().key(p)).collect())
+    }
+
+    /// Takes a revocation of a node key, signed as a delegation is.
+    ///
+    /// # Errors
+    /// As [`Agreements::delegate`].
+    pub fn revoke(&mut self, envelope: &Envelope) -> Result<Revocation, SignatureError> {
+        let (keys, signed) = (&mut self.keys, &self.signed);
+        keys.revoke(envelope, |p| signed.iter().filter_map(|s| s.agreement().key(p)).collect())
+    }
+
+    /// Takes any statement about what is known here: a change of state, an accession or opt-out, an emergency, a
+    /// delegation, a revocation. It is checked first, and nothing changes where it does not hold.
+    ///
+    /// # Errors
+    /// CMT-0214 a statement of no known kind or about nothing known here; else as of its kind.
+    pub fn take(&mut self, envelope: &Envelope) -> Result<(), SignatureError> {
+        type With = fn(SignedAgreement, &Envelope, &Agreements) -> Result<SignedAgreement, SignatureError>;
+        let with: With = match envelope.payload_type() {
+            DELEGATION_TYPE => return self.delegate(envelope).map(|_| ()),
+            REVOCATION_TYPE => return self.revoke(envelope).map(|_| ()),
+            STATUS_TYPE => |s, e, _| s.with_change(e),
+            MEMBERSHIP_TYPE => |s, e, _| s.with_membership(e),
+            EMERGENCY_TYPE => |s, e, all| s.with_emergency(e, |p, at| all.node_keys(p, at)),
+            other => {
+                return Err(SignatureError::Statement(format!("`{other}` is no kind of statement")));
+            }
+        };
+        let about: About = crate::keys::read(envelope)?;
+        let known = |s: &&SignedAgreement| {
+            *s.agreement().id() == about.agreement && s.agreement().version() == about.version
+        };
+        let Some(signed) = self.signed.iter().find(known) else {
+            let why = format!("no agreement `{}` of the version {} is here", about.agreement, about.version);
+            return Err(SignatureError::Statement(why));
+        };
+        let changed = with(signed.clone(), envelope, self)?;
+        for signed in self.signed.iter_mut().filter(|s| known(&&**s)) {
+            *signed = changed.clone();
         }
-        Ok(delegation)
+        Ok(())
     }
 
     /// Every agreement, also those not in force.
@@ -54,23 +92,37 @@ impl Agreements {
         self.signed.iter().filter(move |s| s.agreement().id() == id)
     }
 
-    /// The node keys that may speak for `partner` at `now`: delegated for that time by the organisation key that an
-    /// agreement in force names.
+    /// The node keys that may speak for `partner` at `now`: of the newest delegation that has begun by then, signed by
+    /// the organisation key that an agreement in force names, unless it is over or revoked.
     pub fn node_keys(&self, partner: &PartnerId, now: Timestamp) -> Vec<VerifyingKey> {
         let organisation: Vec<VerifyingKey> =
             self.in_force(now).filter_map(|s| s.agreement().key(partner)).collect();
-        (self.delegations.iter())
-            .filter(|(d, _, signer)| {
-                d.party == *partner && d.from <= now && now < d.until && organisation.contains(signer)
-            })
-            .map(|(_, node, _)| *node)
-            .collect()
+        self.keys.at(partner, now, &organisation)
+    }
+
+    /// The delegations and revocations of node keys that are known.
+    pub fn keys(&self) -> &NodeKeys {
+        &self.keys
     }
 
     /// The agreements in force at `now`. Of several versions of one only the newest that all signed and that has
-    /// begun; an older one does not come back when the newest is suspended or ended.
+    /// begun; an older one does not come back when the newest is suspended or ended. An amendment of a text that is not
+    /// here is not in force.
     pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &SignedAgreement> {
-        self.signed.iter().filter(move |s| s.state(now) == State::InForce && !self.superseded(s, now))
+        self.signed.iter().filter(move |s| {
+            s.state(now) == State::InForce && !self.superseded(s, now) && self.amends_known(s)
+        })
+    }
+
+    /// Whether the text that an amendment takes the place of is here, signed by all.
+    fn amends_known(&self, s: &SignedAgreement) -> bool {
+        s.agreement().amends().is_none_or(|former| {
+            self.with_id(s.agreement().id()).any(|o| {
+                o.agreement().version() == former
+                    && o.agreement().number() < s.agreement().number()
+                    && o.signed_by_all()
+            })
+        })
     }
 
     fn superseded(&self, s: &SignedAgreement, now: Timestamp) -> bool {
@@ -78,6 +130,7 @@ impl Agreements {
             other.agreement().id() == s.agreement().id()
                 && other.agreement().number() > s.agreement().number()
                 && !matches!(other.state(now), State::Unsigned { .. } | State::NotBegun { .. })
+                && self.amends_known(other)
         })
     }
 
@@ -128,6 +181,9 @@ impl Agreements {
             State::NotBegun { from } => format!("begins on {} only", from.day()),
             State::Suspended { by, since } => format!("is suspended by `{by}` since {since}"),
             State::Ended { since } => format!("ended on {}", since.plus_micros(-1).day()),
+            State::InForce if !self.amends_known(s) => {
+                "amends a text that is not here, signed by both parties".to_owned()
+            }
             State::InForce => "was replaced by a newer version that is not in force".to_owned(),
         };
         refuse("CMT-0201", Some(s), "an agreement in force".to_owned(), format!("agreement `{id}` {why}"))
@@ -174,7 +230,7 @@ impl Agreements {
 
     fn direct(&self, request: &Request, act: Act, now: Timestamp) -> Result<Permit, Box<Denial>> {
         let signed = self.between(&request.from, &request.to, now)?;
-        self.asked(signed, request, &Facts::direct(request, act, signed.agreement(), now))
+        self.asked(signed, request, Facts::direct(request, act, signed, now))
     }
 
     fn handed_on(
@@ -184,17 +240,28 @@ impl Agreements {
         now: Timestamp,
     ) -> Result<Permit, Box<Denial>> {
         let signed = self.between(provider, &request.from, now)?;
-        self.asked(signed, request, &Facts::handed_on(request, provider, signed.agreement(), now))
+        self.asked(signed, request, Facts::handed_on(request, provider, signed, now))
     }
 
     fn asked(
         &self,
         signed: &SignedAgreement,
         request: &Request,
-        facts: &Facts,
+        facts: Facts,
     ) -> Result<Permit, Box<Denial>> {
         let agreement = signed.agreement();
-        match ask(signed.policy(), facts) {
+        let (mut facts, mut answer) = (facts.clone(), ask(signed.policy(), &facts));
+        // An emergency is called upon only where it is needed.
+        for emergency in signed.emergencies(facts.now) {
+            if !matches!(answer, Answer::Deny { .. }) {
+                break;
+            }
+            let widened = Facts { emergency: Some(emergency), ..facts.clone() };
+            if let permit @ Answer::Permit { .. } = ask(signed.policy(), &widened) {
+                (facts, answer) = (widened, permit);
+            }
+        }
+        match answer {
             Answer::Unreadable(why) => Err(refuse(
                 "CMT-0205",
                 Some(signed),
@@ -202,10 +269,10 @@ impl Agreements {
                 format!("the policy of `{}` could not be evaluated on this request: {why}", agreement.id()),
             )),
             Answer::Deny { clauses, standing } => {
-                Err(Box::new(nearest::explain(agreement, facts, clauses, standing)))
+                Err(Box::new(nearest::explain(agreement, &facts, clauses, standing)))
             }
             Answer::Permit { clauses, duties } => {
-                let Some(owed) = Owed::read(&duties) else {
+                let Some(mut owed) = Owed::read(&duties) else {
                     return Err(refuse(
                         "CMT-0205",
                         Some(signed),
@@ -214,6 +281,10 @@ impl Agreements {
                     ));
                 };
                 let (_, end) = agreement.term();
+                if !agreement.survives().contains(&Survives::Retain) {
+                    owed.add(Duty::EraseBy(end));
+                }
+                let until = facts.emergency.as_ref().map_or(end, |e| end.min(e.until));
                 let mut cited = clauses;
                 cited.extend(duties.into_iter().map(|(clause, _)| clause));
                 Ok(Permit::new(Redeemed {
@@ -229,7 +300,7 @@ impl Agreements {
                     categories: facts.categories.clone(),
                     bytes: request.bytes,
                     ruled: facts.now,
-                    expires: facts.now.plus_micros(PERMIT_MICROS).min(end),
+                    expires: facts.now.plus_micros(PERMIT_MICROS).min(until),
                 }))
             }
         }
@@ -237,7 +308,35 @@ impl Agreements {
 
     /// What `partner` can do at `now`, under every agreement in force, once an authority lets it.
     pub fn powers(&self, partner: &PartnerId, now: Timestamp) -> Vec<Power> {
-        self.in_force(now).flat_map(|s| s.agreement().powers(partner, now)).collect()
+        self.in_force(now).flat_map(|s| s.powers(partner, now)).collect()
+    }
+    /// Who cosigns the ledgers, under every agreement in force at `now`.
+    pub fn witnesses(&self, now: Timestamp) -> Vec<WitnessRule> {
+        self.in_force(now).flat_map(|s| s.agreement().witnesses()).collect()
+    }
+
+    /// The `share` clauses with a cap over a case, a month or all sessions that could let `request` pass: those whose
+    /// records the caller counts and hands in as [`Spent`](crate::Spent), of several the most. A release counts under
+    /// every clause its permit cites.
+    pub fn counted(&self, request: &Request, now: Timestamp) -> Vec<ClauseId> {
+        let handed = request.origin.as_ref().filter(|o| **o != request.from).map(|o| (o, &request.from));
+        let mut out = Vec::new();
+        for (from, to) in [Some((&request.from, &request.to)), handed].into_iter().flatten() {
+            let Ok(signed) = self.between(from, to, now) else { continue };
+            let agreement = signed.agreement();
+            let categories = request.counted_categories();
+            for (clause, body) in agreement.bodies() {
+                let Body::Share(s) = body else { continue };
+                let speaks = s.from.value == *from
+                    && s.to.value == *to
+                    && holds(Some(&s.purpose), request.purpose)
+                    && s.categories.iter().any(|c| categories.contains(&c.value));
+                if speaks && s.limits.counted() {
+                    out.push(agreement.clause_id(clause.number()));
+                }
+            }
+        }
+        out
     }
     /// Who gets something without running a node, under every agreement in force at `now`.
     pub fn recipients(&self, now: Timestamp) -> Vec<Recipient> {
@@ -246,7 +345,7 @@ impl Agreements {
     /// The members of `partner` under every agreement in force at `now`, each once.
     pub fn members(&self, partner: &PartnerId, now: Timestamp) -> Vec<Member> {
         let mut out: Vec<Member> = Vec::new();
-        for m in self.in_force(now).flat_map(|s| s.agreement().members(partner, now)) {
+        for m in self.in_force(now).flat_map(|s| s.members(partner, now)) {
             if !out.iter().any(|k| k.id == m.id) {
                 out.push(m);
             }
@@ -257,6 +356,13 @@ impl Agreements {
     pub fn offences(&self, now: Timestamp) -> Vec<Offence> {
         self.in_force(now).flat_map(|s| s.agreement().offences()).collect()
     }
+}
+
+/// What a statement about an agreement is about. Its other words are its kind's to read.
+#[derive(serde::Deserialize)]
+struct About {
+    agreement: AgreementId,
+    version: Digest,
 }
 
 fn refuse(
@@ -302,6 +408,9 @@ struct Owed {
     review: Option<u32>,
     report: Option<u32>,
     pseudonymise: bool,
+    erase: Option<Timestamp>,
+    actions: Option<IepActions>,
+    attribution: Option<Attribution>,
 }
 
 impl Owed {
@@ -319,6 +428,8 @@ impl Owed {
                     "erase-proof-days" => Duty::EraseProofDays(n),
                     "report-back-hours" => Duty::ReportBackHours(n),
                     "pseudonymise" => Duty::Pseudonymise,
+                    "actions" => Duty::Actions(*IepActions::ALL.get(n as usize)?),
+                    "attribution" => Duty::Attribution(*Attribution::ALL.get(n as usize)?),
                     _ => return None,
                 });
             }
@@ -334,20 +445,23 @@ impl Owed {
             Duty::EraseProofDays(n) => least(&mut self.proof, n),
             Duty::ReportBackHours(n) => least(&mut self.report, n),
             Duty::Pseudonymise => self.pseudonymise = true,
-            // Follows from the days.
-            Duty::EraseBy(_) => {}
+            Duty::EraseBy(t) => self.erase = Some(self.erase.map_or(t, |e| e.min(t))),
+            Duty::Actions(a) => self.actions = Some(self.actions.map_or(a, |b| b.min(a))),
+            Duty::Attribution(a) => self.attribution = Some(self.attribution.map_or(a, |b| b.max(a))),
         }
     }
 
     fn duties(&self, now: Timestamp) -> Vec<Duty> {
         let mut out = Vec::new();
-        if let Some(n) = self.retain {
-            out.extend([Duty::RetainDays(n), Duty::EraseBy(now.plus_days(i64::from(n)))]);
-        }
+        out.extend(self.retain.map(Duty::RetainDays));
+        let kept = self.retain.map(|n| now.plus_days(i64::from(n)));
+        out.extend(kept.into_iter().chain(self.erase).min().map(Duty::EraseBy));
         out.extend(self.proof.map(Duty::EraseProofDays));
         out.extend(self.review.map(Duty::ReviewDays));
         out.extend(self.report.map(Duty::ReportBackHours));
         out.extend(self.pseudonymise.then_some(Duty::Pseudonymise));
+        out.extend(self.actions.map(Duty::Actions));
+        out.extend(self.attribution.map(Duty::Attribution));
         out
     }
 }

@@ -4,7 +4,7 @@
 //! how a refusal is explained (`nearest`).
 
 use crate::{
-    Act, Agreement, Policy, Prohibition, Request,
+    Act, Grading, Lasting, Policy, Prohibition, Request, SignedAgreement,
     policy::{rank, tlp_rank},
 };
 use cedar_policy::{
@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub getter: PartnerId,
     pub onward: Option<PartnerId>,
     pub member: Option<MemberId>,
+    /// Where the member stands, when it is one of the getter's.
+    pub seat: Option<Seat>,
     pub act: Act,
     pub categories: BTreeSet<Category>,
     pub purpose: Purpose,
@@ -31,40 +33,80 @@ pub(crate) struct Facts {
     pub place: Place,
     pub concerns: BTreeSet<Place>,
     pub records: u64,
+    pub case: bool,
+    pub reason: bool,
+    /// The records with those that passed before: in the case, in the month, ever.
+    pub sums: [u64; 3],
+    /// Items declared for a match, and matches that may be revealed.
+    pub matching: [u64; 2],
+    /// Epsilon asked and spent, in millionths; unit and period.
+    pub budget: (u64, &'static str, &'static str),
+    pub grading: Grading,
+    /// The emergency that is called upon.
+    pub emergency: Option<Lasting>,
+}
+
+/// A member of the getter: its place and the time within which it belongs to the agreement.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub of: PartnerId,
+    pub place: Place,
+    pub since: Timestamp,
+    pub until: Timestamp,
 }
 
 impl Facts {
     /// The request itself, between giver and getter.
-    pub fn direct(request: &Request, act: Act, agreement: &Agreement, now: Timestamp) -> Self {
-        let member = (request.member.as_ref()).and_then(|id| {
-            agreement.members(&request.to, now).into_iter().find(|m| m.id == *id).map(|m| m.place)
+    pub fn direct(request: &Request, act: Act, signed: &SignedAgreement, now: Timestamp) -> Self {
+        let seat = (request.member.as_ref()).and_then(|id| {
+            let m = signed.members(&request.to, now).into_iter().find(|m| m.id == *id)?;
+            let until = m.opted_out.unwrap_or(Timestamp(i64::MAX));
+            Some(Seat { of: request.to.clone(), place: m.place, since: m.since, until })
         });
         // A member that is not known has no seat; the standing rule refuses it anyway.
-        let seat = match &request.member {
-            Some(_) => member,
-            None => agreement.seat(&request.to),
+        let home = match &request.member {
+            Some(_) => seat.as_ref().map(|s| s.place),
+            None => signed.agreement().seat(&request.to),
         };
+        let spent = request.spent;
+        let matching = request.matching;
         Self {
             now,
             giver: request.from.clone(),
             getter: request.to.clone(),
             onward: None,
             member: request.member.clone(),
+            seat,
             act,
             categories: request.counted_categories(),
             purpose: request.purpose,
             forms: Category::ALL.iter().map(|c| (*c, request.counted_form(*c))).collect(),
             handling: request.handling,
             consent: request.consent.is_some(),
-            place: request.place.or(seat).unwrap_or(Place::UNKNOWN),
+            place: request.place.or(home).unwrap_or(Place::UNKNOWN),
             concerns: request.concerns.clone(),
             records: request.records,
+            case: request.case.is_some(),
+            reason: request.reason.as_ref().is_some_and(|r| !r.trim().is_empty()),
+            sums: [spent.case, spent.month, spent.total].map(|n| n.saturating_add(request.records)),
+            // As many items as records at least, whatever was declared.
+            matching: matching.map_or([u64::MAX; 2], |m| [m.set.max(request.records), m.reveal]),
+            budget: request.budget.map_or((u64::MAX, "", ""), |b| {
+                (b.asked.saturating_add(b.spent), b.unit.word(), b.period.word())
+            }),
+            grading: request.grading.unwrap_or(Grading::WORST),
+            emergency: None,
         }
     }
 
     /// The same records as the agreement with their provider sees them: handed on by `request.from`.
-    pub fn handed_on(request: &Request, provider: &PartnerId, agreement: &Agreement, now: Timestamp) -> Self {
-        let direct = Self::direct(request, Act::Reshare, agreement, now);
+    pub fn handed_on(
+        request: &Request,
+        provider: &PartnerId,
+        signed: &SignedAgreement,
+        now: Timestamp,
+    ) -> Self {
+        let direct = Self::direct(request, Act::Reshare, signed, now);
         let elsewhere = request.to != request.from;
         Self {
             giver: provider.clone(),
@@ -150,24 +192,50 @@ fn cedar_request(policy: &Policy, f: &Facts) -> Result<cedar_policy::Request, St
             (c.word().to_owned(), long(rank(f.forms.get(c).copied().unwrap_or(Protection::Clear))))
         }))
         .map_err(|e| e.to_string())?;
-    // A count too large for the policy language is refused rather than cut.
-    let records = i64::try_from(f.records).map_err(|_| "too many records".to_owned())?;
-    let context = Context::from_pairs([
-        ("now".to_owned(), long(f.now.0)),
-        ("from".to_owned(), text(f.giver.as_str())),
-        ("member".to_owned(), text(f.member.as_ref().map_or("", MemberId::as_str))),
-        ("onward".to_owned(), text(f.onward.as_ref().map_or("", PartnerId::as_str))),
-        ("categories".to_owned(), texts(f.categories.iter().map(ToString::to_string).collect())),
-        ("purpose".to_owned(), text(f.purpose.word())),
-        ("forms".to_owned(), forms),
-        ("tlp".to_owned(), long(tlp_rank(f.handling.tlp))),
-        ("code".to_owned(), text(f.handling.code.word())),
-        ("consent".to_owned(), RestrictedExpression::new_bool(f.consent)),
-        ("place".to_owned(), text(f.place.as_str())),
-        ("concerns".to_owned(), texts(f.concerns.iter().map(ToString::to_string).collect())),
-        ("records".to_owned(), long(records)),
-    ])
-    .map_err(|e| e.to_string())?;
+    // What is too large for the policy language counts as its largest number, above every cap.
+    let count = |n: u64| long(i64::try_from(n).unwrap_or(i64::MAX));
+    let [in_case, in_month, in_total] = f.sums;
+    let [set, reveal] = f.matching;
+    let (epsilon, unit, period) = f.budget;
+    let seat = f.seat.as_ref();
+    let emergency = f.emergency.as_ref();
+    let pairs = [
+        ("now", long(f.now.0)),
+        ("from", text(f.giver.as_str())),
+        ("onward", text(f.onward.as_ref().map_or("", PartnerId::as_str))),
+        ("member", text(f.member.as_ref().map_or("", MemberId::as_str))),
+        ("memberOf", text(seat.map_or("", |s| s.of.as_str()))),
+        ("memberPlace", text(seat.map_or("", |s| s.place.as_str()))),
+        ("memberSince", long(seat.map_or(i64::MAX, |s| s.since.0))),
+        ("memberUntil", long(seat.map_or(i64::MIN, |s| s.until.0))),
+        ("categories", texts(f.categories.iter().map(ToString::to_string).collect())),
+        ("purpose", text(f.purpose.word())),
+        ("forms", forms),
+        ("tlp", long(tlp_rank(f.handling.tlp))),
+        ("code", text(f.handling.code.word())),
+        ("consent", RestrictedExpression::new_bool(f.consent)),
+        ("source", long(f.grading.source_rank())),
+        ("information", long(i64::from(f.grading.information()))),
+        ("place", text(f.place.as_str())),
+        ("concerns", texts(f.concerns.iter().map(ToString::to_string).collect())),
+        ("records", count(f.records)),
+        ("case", RestrictedExpression::new_bool(f.case)),
+        ("reason", RestrictedExpression::new_bool(f.reason)),
+        ("inCase", count(in_case)),
+        ("inMonth", count(in_month)),
+        ("inTotal", count(in_total)),
+        ("set", count(set)),
+        ("reveal", count(reveal)),
+        ("epsilon", count(epsilon)),
+        ("unit", text(unit)),
+        ("period", text(period)),
+        ("emergency", text(emergency.map_or("", |e| e.clause.as_str()))),
+        ("emergencyFrom", long(emergency.map_or(i64::MAX, |e| e.from.0))),
+        ("emergencyUntil", long(emergency.map_or(i64::MIN, |e| e.until.0))),
+        ("emergencyHours", long(emergency.map_or(i64::MAX, |e| i64::from(e.hours)))),
+    ];
+    let context = Context::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value)))
+        .map_err(|e| e.to_string())?;
     cedar_policy::Request::new(
         uid("Partner", f.getter.as_str())?,
         uid("Action", f.act.word())?,

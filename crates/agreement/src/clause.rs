@@ -4,7 +4,7 @@
 //! (`check`), what they compile to (`policy`). `FORMAT.md` is the table of this file for people.
 
 use crate::{
-    Act,
+    Act, Attribution, Grading, IepActions, Period, Unit,
     diagnostics::Problem,
     fields::{At, Fields, Wrong, list, nearest, shorten},
 };
@@ -12,8 +12,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::VerifyingKey;
 use std::{cell::RefCell, fmt, ops::Range};
 use terms::{
-    AgreementId, AssetClass, Category, Day, HandlingCode, Instrument, MemberId, PartnerId, Place, Protection,
-    Purpose, Tlp,
+    AgreementId, AssetClass, Category, Day, Digest, HandlingCode, Instrument, MemberId, PartnerId, Place,
+    Protection, Purpose, Role, Tlp,
 };
 use toml::de::DeTable;
 
@@ -151,6 +151,29 @@ pub(crate) enum Members {
     These(Vec<At<MemberId>>),
 }
 
+impl Members {
+    /// How many are named one by one.
+    pub fn named(&self) -> usize {
+        if let Self::These(these) = self { these.len() } else { 0 }
+    }
+}
+
+/// The most that may pass: at once, for one case, in a calendar month (UTC), and over all sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub records: Option<u64>,
+    pub case: Option<u64>,
+    pub month: Option<u64>,
+    pub total: Option<u64>,
+}
+
+impl Limits {
+    /// Whether what passed before counts.
+    pub fn counted(&self) -> bool {
+        self.case.or(self.month).or(self.total).is_some()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Share {
     pub from: At<PartnerId>,
@@ -161,9 +184,7 @@ pub(crate) struct Share {
     pub members: Members,
     /// Only records that concern nobody outside the receiving member's own place.
     pub own: bool,
-    pub records: Option<u64>,
-    /// Caps over a case or a month: held, not counted yet.
-    pub held_caps: Vec<&'static str>,
+    pub limits: Limits,
 }
 
 /// For what a rule holds. Absent: for everything.
@@ -213,11 +234,11 @@ pub(crate) enum Form {
         set: u64,
         reveal: u64,
     },
-    /// By noisy counts only: the budget as written, the unit it protects, the period it is for.
+    /// By noisy counts only: the budget in millionths of epsilon, the unit it protects, the period it is for.
     Dp {
-        epsilon: String,
-        unit: String,
-        period: String,
+        epsilon: u64,
+        unit: Unit,
+        period: Period,
     },
 }
 
@@ -226,7 +247,12 @@ impl fmt::Display for Form {
         match self {
             Self::Plain(p) => p.fmt(f),
             Self::Psi { set, reveal } => write!(f, "psi({set}, {reveal})"),
-            Self::Dp { epsilon, unit, period } => write!(f, "dp({epsilon}, {unit}, {period})"),
+            Self::Dp { epsilon, unit, period } => {
+                let fraction = format!("{:06}", epsilon % 1_000_000);
+                let fraction = fraction.trim_end_matches('0');
+                let dot = if fraction.is_empty() { "" } else { "." };
+                write!(f, "dp({}{dot}{fraction}, {unit}, {period})", epsilon / 1_000_000)
+            }
         }
     }
 }
@@ -241,8 +267,11 @@ pub(crate) struct Protect {
 pub(crate) struct HandlingClause {
     pub floor: Tlp,
     pub codes: Vec<HandlingCode>,
-    /// Words that are parsed and have no effect yet.
-    pub held: Vec<&'static str>,
+    /// The most that receivers may do on what they learn.
+    pub actions: Option<IepActions>,
+    pub attribution: Option<Attribution>,
+    /// The weakest grading that is accepted.
+    pub grading: Option<Grading>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -279,14 +308,22 @@ pub(crate) struct Term {
     pub version: u64,
     pub from: At<Day>,
     pub until: At<Day>,
-    pub held: Vec<&'static str>,
+    /// The text that this one takes the place of.
+    pub amends: Option<At<Digest>>,
+    /// Days from a notice to the end.
+    pub notice: Option<u64>,
+    /// Which kinds of clause still bind after the end.
+    pub survives: Vec<At<Survives>>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Emergency {
+    pub roles: Vec<Role>,
     pub categories: Vec<At<Category>>,
     pub purpose: Vec<At<Purpose>>,
     pub to: At<PartnerId>,
+    pub members: Members,
+    pub hours: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -513,10 +550,9 @@ fn share(f: &Fields<'_>) -> Option<Share> {
     let own = if f.has("concerns") { f.word("concerns", &["own"], |w| w).is_some() } else { false };
     let limits = if f.has("limits") { f.table("limits", "`limits`").map(|l| limits(&l)) } else { None };
     let limits = match limits {
-        None => Some((None, Vec::new())),
+        None => Some(Limits::default()),
         Some(read) => read,
     };
-    let (records, held_caps) = limits?;
     Some(Share {
         from: from?,
         to: to?,
@@ -525,24 +561,31 @@ fn share(f: &Fields<'_>) -> Option<Share> {
         act: act?,
         members: members.ok()?,
         own,
-        records,
-        held_caps,
+        limits: limits?,
     })
 }
 
-fn limits(f: &Fields<'_>) -> Option<(Option<u64>, Vec<&'static str>)> {
+fn limits(f: &Fields<'_>) -> Option<Limits> {
     const MOST: u64 = 1_000_000_000_000;
-    let records = f.maybe_number("records", 1, MOST);
-    let (case, month) = (f.maybe_number("per-case", 1, MOST), f.maybe_number("per-month", 1, MOST));
+    let [records, case, month, total] =
+        ["records", "per-case", "per-month", "total"].map(|word| f.maybe_number(word, 1, MOST));
     f.finish();
-    let mut held = Vec::new();
-    if case.ok()?.is_some() {
-        held.push("limits.per-case");
+    let [records, case, month, total] = [records.ok()?, case.ok()?, month.ok()?, total.ok()?];
+    let mut widest: Option<&At<u64>> = None;
+    for cap in [&records, &case, &month, &total].into_iter().flatten() {
+        if let Some(before) = widest.filter(|w| w.value > cap.value) {
+            f.problem(
+                Problem::new("CMT-0127", "a cap that the next wider one never lets be reached")
+                    .label(cap.span.clone(), format!("less than {}", before.value))
+                    .label(before.span.clone(), "this cap is for less")
+                    .help("`records` is at most `per-case`, that at most `per-month`, that at most `total`"),
+            );
+            return None;
+        }
+        widest = Some(cap);
     }
-    if month.ok()?.is_some() {
-        held.push("limits.per-month");
-    }
-    Some((records.ok()?.map(|n| n.value), held))
+    let plain = |cap: Option<At<u64>>| cap.map(|n| n.value);
+    Some(Limits { records: plain(records), case: plain(case), month: plain(month), total: plain(total) })
 }
 
 fn scope(f: &Fields<'_>) -> Result<Scope, Wrong> {
@@ -589,32 +632,47 @@ fn parse_form(text: &str) -> Option<Form> {
             plain(Protection::Aggregate(k))
         }
         ("psi", [set, reveal]) => Some(Form::Psi { set: number(set)?, reveal: number(reveal)? }),
-        ("dp", [epsilon, unit, period]) => {
-            let e = epsilon.parse::<f64>().ok()?;
-            let good = e > 0.0
-                && e <= 10.0
-                && ["bot", "person", "account"].contains(unit)
-                && ["day", "week", "month"].contains(period);
-            good.then(|| Form::Dp {
-                epsilon: (*epsilon).into(),
-                unit: (*unit).into(),
-                period: (*period).into(),
-            })
-        }
+        ("dp", [epsilon, unit, period]) => Some(Form::Dp {
+            epsilon: millionths(epsilon)?,
+            unit: Unit::from_word(unit)?,
+            period: Period::from_word(period)?,
+        }),
         _ => None,
     }
+}
+
+/// A budget above 0 and at most 10, with at most six decimals, in millionths.
+fn millionths(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 2 || fraction.len() > 6 || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    if text.contains('.') && fraction.is_empty() {
+        return None;
+    }
+    let n = whole.parse::<u64>().ok()? * 1_000_000 + format!("{fraction:0<6}").parse::<u64>().ok()?;
+    (1..=10_000_000).contains(&n).then_some(n)
 }
 
 fn handling(f: &Fields<'_>) -> Option<HandlingClause> {
     let floor = f.word("floor", Tlp::ALL, Tlp::word);
     let codes = f.words("codes", HandlingCode::ALL, HandlingCode::word);
-    let mut held = Vec::new();
-    for word in ["iep", "attribution", "grading"] {
-        if f.maybe_text(word).is_some() {
-            held.push(word);
-        }
-    }
-    Some(HandlingClause { floor: floor?.value, codes: codes?.into_iter().map(|c| c.value).collect(), held })
+    let maybe = |word| f.has(word);
+    let actions = maybe("actions").then(|| f.word("actions", IepActions::ALL, IepActions::word));
+    let attribution =
+        maybe("attribution").then(|| f.word("attribution", Attribution::ALL, Attribution::word));
+    let grading = maybe("grading").then(|| f.parsed::<Grading>("grading"));
+    // Said and wrong: noted already, and the clause is not read.
+    let (actions, attribution) = (actions.map_or(Some(None), |a| a.map(|a| Some(a.value)))?, attribution);
+    let attribution = attribution.map_or(Some(None), |a| a.map(|a| Some(a.value)))?;
+    Some(HandlingClause {
+        floor: floor?.value,
+        codes: codes?.into_iter().map(|c| c.value).collect(),
+        actions,
+        attribution,
+        grading: grading.map_or(Some(None), |g| g.map(|g| Some(g.value)))?,
+    })
 }
 
 fn onward(f: &Fields<'_>) -> Option<Onward> {
@@ -664,16 +722,11 @@ fn place(f: &Fields<'_>) -> Option<PlaceClause> {
 fn term(f: &Fields<'_>) -> Option<Term> {
     let (agreement, version) = (f.parsed("agreement"), f.number("version", 1, 1_000_000));
     let (from, until) = (f.day("from"), f.day("until"));
-    let mut held = Vec::new();
-    if f.maybe_number("notice-days", 1, 3_650).ok()?.is_some() {
-        held.push("notice-days");
-    }
-    let survives = f.maybe_words("survives", Kind::ALL, Kind::word);
-    if f.has("survives") {
-        held.push("survives");
-    }
+    let notice = f.maybe_number("notice-days", 1, 3_650);
+    let survives = f.maybe_words("survives", Survives::ALL, Survives::word);
+    let amends = if f.has("amends") { f.parsed::<Digest>("amends").map(Some).ok_or(Wrong) } else { Ok(None) };
     let (from, until) = (from?, until?);
-    survives.ok()?;
+    let (notice, survives, amends) = (notice.ok()?, survives.ok()?.unwrap_or_default(), amends.ok()?);
     if until.value < from.value {
         f.problem(
             Problem::new("CMT-0120", "the term ends before it begins")
@@ -682,24 +735,73 @@ fn term(f: &Fields<'_>) -> Option<Term> {
         );
         return None;
     }
-    Some(Term { agreement: agreement?, version: version?.value, from, until, held })
+    let version = version?;
+    if (version.value > 1) != amends.is_some() {
+        f.problem(
+            Problem::new("CMT-0113", "`amends` and a `version` above 1 go together")
+                .label(amends.map_or(version.span, |a| a.span), "only one of the two is given")
+                .help("an amendment has the next `version`, and in `amends` the SHA-256 of the text it takes the place of; `comity agree amend` writes both"),
+        );
+        return None;
+    }
+    let notice = notice.map(|n| n.value);
+    Some(Term { agreement: agreement?, version: version.value, from, until, amends, notice, survives })
 }
 
 fn emergency(f: &Fields<'_>) -> Option<Emergency> {
-    let roles = f.words("roles", &["case-lead", "counsel", "data-protection-officer", "commander"], |w| w);
+    let roles = f.words("roles", DECLARING, role_word);
     let categories = f.words("categories", Category::ALL, Category::word);
     let purpose = f.words("purpose", Purpose::ALL, Purpose::word);
-    let (to, hours) = (f.parsed("to"), f.number("hours", 1, 168));
-    if let Some([role]) = roles.as_deref() {
+    let (to, members, hours) = (f.parsed("to"), members(f), f.number("hours", 1, 168));
+    if let Some(role) = roles.as_deref().filter(|r| r.len() != 2).and_then(<[_]>::last) {
         f.problem(
             Problem::new("CMT-0127", "an emergency needs two roles")
-                .label(role.span.clone(), "one alone may not declare it")
+                .label(role.span.clone(), "two persons declare it, neither more nor less")
                 .help("name two different roles, who declare it together"),
         );
+        return None;
     }
-    hours?;
-    roles?;
-    Some(Emergency { categories: categories?, purpose: purpose?, to: to? })
+    let hours = hours?.value;
+    Some(Emergency {
+        roles: roles?.into_iter().map(|r| r.value).collect(),
+        categories: categories?,
+        purpose: purpose?,
+        to: to?,
+        members: members.ok()?,
+        hours: u32::try_from(hours).unwrap_or(u32::MAX),
+    })
+}
+
+/// Who may declare an emergency.
+const DECLARING: &[Role] = &[Role::CaseLead, Role::Counsel, Role::DataProtectionOfficer, Role::Commander];
+
+/// The word of a role in a block, as in JSON.
+pub(crate) const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Analyst => "analyst",
+        Role::CaseLead => "case-lead",
+        Role::Counsel => "counsel",
+        Role::DataProtectionOfficer => "data-protection-officer",
+        Role::Commander => "commander",
+        Role::Auditor => "auditor",
+        Role::Operator => "operator",
+    }
+}
+
+crate::figures::words! {
+    /// What still binds after the end of an agreement. Nothing passes then in any case.
+    Survives {
+        /// How long records are kept. Without it they are erased at the end of the term at the latest.
+        Retain = "retain",
+        /// To whom they may be handed on.
+        Onward = "onward",
+        /// The marks they carry.
+        Handling = "handling",
+        /// Where they rest.
+        Place = "place",
+        /// What their receiver owes.
+        Duty = "duty",
+    }
 }
 
 fn power(f: &Fields<'_>) -> Option<PowerClause> {

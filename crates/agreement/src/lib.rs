@@ -14,24 +14,38 @@ mod agreements;
 mod ask;
 mod check;
 mod clause;
+mod declared;
 mod diagnostics;
 mod fields;
+mod figures;
+mod keys;
 mod nearest;
 mod policy;
 mod request;
+mod rules;
 mod ruling;
 mod signature;
+mod state;
 mod text;
 
-pub use agreement::{Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, parse};
+pub use agreement::{
+    Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, WitnessRule, parse,
+};
 pub use agreements::{Agreements, PERMIT_MICROS};
-pub use clause::{By, Kind};
+pub use clause::{By, Kind, Survives};
+pub use declared::{Declarer, EMERGENCY_TYPE, Emergency, MEMBERSHIP_TYPE, MemberChange, Membership};
 pub use diagnostics::{Diagnostics, Problem};
+pub use figures::{Attribution, Budget, Grading, IepActions, Matching, Period, Source, Spent, Unit};
+pub use keys::{
+    DELEGATION_TYPE, Delegation, MANDATE_TYPE, Mandate, NodeKeys, REVOCATION_TYPE, Revocation, key_text,
+    read_key,
+};
 pub use policy::{Policy, PolicyError, compile};
 pub use request::{Act, Request};
 pub use ruling::{Denial, Duty, Permit, PermitError, Prohibition, Redeemed, Ruling};
 pub use signature::{
-    AGREEMENT_TYPE, DELEGATION_TYPE, Delegation, STATUS_TYPE, SignatureError, SignedAgreement, State, Status,
-    StatusChange, countersign, key_text, sign, verify,
+    AGREEMENT_TYPE, Bound, Lasting, SignatureError, SignedAgreement, Verified, countersign, countersign_with,
+    sign, sign_bound, verify, verify_with,
 };
+pub use state::{STATUS_TYPE, State, Status, StatusChange};
 pub use text::{canonical, fill, placeholders};

@@ -3,7 +3,7 @@
 //! Here: words only. The decision stands already when this runs; nothing here can open a door.
 
 use crate::{
-    Act, Agreement, Clause, Denial, Prohibition,
+    Act, Agreement, Clause, Denial, Grading, IepActions, Prohibition,
     ask::{Facts, in_order},
     clause::{Body, Form, Members, OnwardRule, Share, holds},
     fields::list,
@@ -127,25 +127,44 @@ fn unmet(a: &Agreement, s: &Share, f: &Facts, category: Category) -> Vec<Unmet> 
         out.push((3, format!("asks for the purpose {}", list(&purposes))));
     }
     if f.act != Act::Reshare
-        && let Some(ask) = member_unmet(a, s, f)
+        && let Some(ask) = member_unmet(s, f)
     {
         out.push((2, ask));
     }
     if let Some(ask) = own_unmet(a, s, f) {
         out.push((2, ask));
     }
-    if let Some(n) = s.records.filter(|n| f.records > *n) {
-        out.push((1, format!("asks for at most {n} records")));
+    let [in_case, in_month, in_total] = f.sums;
+    for (most, asked, what) in [
+        (s.limits.records, f.records, ""),
+        (s.limits.case, in_case, " in one case"),
+        (s.limits.month, in_month, " in a month"),
+        (s.limits.total, in_total, " over all sessions"),
+    ] {
+        if let Some(n) = most.filter(|n| asked > *n) {
+            out.push((1, format!("asks for at most {n} records{what}{}", passed(asked, f.records))));
+        }
+    }
+    if s.limits.case.is_some() && !f.case {
+        out.push((1, "asks for a case".to_owned()));
     }
     out
 }
 
-fn member_unmet(a: &Agreement, s: &Share, f: &Facts) -> Option<String> {
-    let known = a.members(&s.to.value, f.now);
+/// How many passed before, where that was counted.
+fn passed(sum: u64, records: u64) -> String {
+    match sum.saturating_sub(records) {
+        0 => String::new(),
+        _ if sum == u64::MAX => ", and what passed before was not counted".to_owned(),
+        before => format!(", of which {before} passed before"),
+    }
+}
+
+fn member_unmet(s: &Share, f: &Facts) -> Option<String> {
     let met = match (&s.members, &f.member) {
         (Members::None | Members::All, None) => true,
         (Members::None, Some(_)) | (Members::These(_), None) => false,
-        (Members::All, Some(m)) => known.iter().any(|k| k.id == *m),
+        (Members::All, Some(_)) => f.seat.as_ref().is_some_and(|seat| seat.of == s.to.value),
         (Members::These(these), Some(m)) => these.iter().any(|t| t.value == *m),
     };
     (!met).then(|| match &s.members {
@@ -163,11 +182,11 @@ fn own_unmet(a: &Agreement, s: &Share, f: &Facts) -> Option<String> {
     if !s.own {
         return None;
     }
-    let members = a.members(&s.to.value, f.now);
-    let own = match (&f.member, members.is_empty()) {
-        (None, true) => a.seat(&s.to.value),
-        (Some(id), false) => members.iter().find(|m| m.id == *id).map(|m| m.place),
-        _ => None,
+    let none_named = a.party(&s.to.value).is_some_and(|p| p.members.is_empty());
+    let own = match &f.member {
+        None if none_named => a.seat(&s.to.value),
+        None => None,
+        Some(_) => f.seat.as_ref().map(|seat| seat.place),
     };
     let met = own.is_some_and(|p| f.concerns == BTreeSet::from([p]));
     (!met).then(|| "asks that every record concern the receiving member's own place and no other".to_owned())
@@ -179,10 +198,32 @@ fn asked_form(a: &Agreement, f: &Facts, category: Category) -> Option<String> {
         Body::Protect(p) if p.scope.covers(category, f.purpose, f.act, &f.getter) => match &p.form.value {
             Form::Plain(Protection::Never) => None,
             Form::Plain(form) if rank(form_of(f, category)) >= rank(*form) => None,
+            Form::Psi { set, reveal } if f.act == Act::PsiMatch && psi_met(f, *set, *reveal) => None,
+            Form::Dp { .. } if dp_missing(f, &p.form.value).is_none() => None,
             form => Some(format!("asks for protection `{form}`")),
         },
         _ => None,
     })
+}
+
+fn psi_met(f: &Facts, set: u64, reveal: u64) -> bool {
+    let [declared, revealed] = f.matching;
+    declared <= set && revealed <= reveal
+}
+
+/// What a noisy count lacks to lie within `form`, as the rest of a sentence.
+fn dp_missing(f: &Facts, form: &Form) -> Option<String> {
+    let Form::Dp { epsilon, unit, period } = form else { return None };
+    let (asked, of, over) = f.budget;
+    if f.act != Act::DpCount {
+        Some(String::new())
+    } else if of != unit.word() || over != period.word() {
+        Some(format!(", and no budget for one `{unit}` in a `{period}` was stated"))
+    } else if asked > *epsilon {
+        Some(format!(", and with what was spent it would be {asked} millionths of epsilon"))
+    } else {
+        None
+    }
 }
 
 fn protection_asked(a: &Agreement, f: &Facts, category: Category) -> Option<String> {
@@ -195,6 +236,10 @@ fn weakly_protected(a: &Agreement, f: &Facts) -> Option<Category> {
 
 fn form_of(f: &Facts, category: Category) -> Protection {
     f.forms.get(&category).copied().unwrap_or(Protection::Clear)
+}
+
+fn worse(given: Grading, asked: Grading) -> bool {
+    given.source_rank() > asked.source_rank() || given.information() > asked.information()
 }
 
 /// Why a forbidding clause forbids, as the rest of "clause 4.1 …".
@@ -215,12 +260,27 @@ fn why(clause: &Clause, f: &Facts) -> String {
                         .collect();
                     format!("asks for protection `{form}`, and {}", weak.join(", "))
                 }
-                Form::Psi { set, .. } => format!("allows it by `psi-match` over at most {set} records only"),
-                Form::Dp { .. } => "allows it by `dp-count` only".to_owned(),
+                Form::Psi { set, reveal } => {
+                    format!(
+                        "allows it by `psi-match` over at most {set} records with at most {reveal} revealed only"
+                    )
+                }
+                form @ Form::Dp { .. } => {
+                    let lacks = dp_missing(f, form).unwrap_or_default();
+                    format!("allows it by `dp-count` within `{form}` only{lacks}")
+                }
             }
         }
         Body::Handling(h) if tlp_rank(f.handling.tlp) < tlp_rank(h.floor) => {
             format!("asks for the mark TLP `{}` or narrower, and `{}` was given", h.floor, f.handling.tlp)
+        }
+        Body::Handling(h) if h.grading.is_some_and(|g| worse(f.grading, g)) => {
+            let asked = h.grading.unwrap_or(Grading::WORST);
+            format!("asks for records graded `{asked}` or better, and `{}` was given", f.grading)
+        }
+        Body::Handling(h) if h.codes.contains(&f.handling.code) => {
+            let most = h.actions.unwrap_or(IepActions::ExternallyVisibleDirect);
+            format!("lets receivers act as `{most}` allows, and the purpose `{}` needs more", f.purpose)
         }
         Body::Handling(h) => {
             let codes: Vec<&str> = h.codes.iter().map(|c| c.word()).collect();
@@ -275,6 +335,7 @@ fn prohibition(p: Prohibition, f: &Facts, a: &Agreement) -> String {
         Prohibition::Purpose => format!("the parties did not agree on the purpose `{}`", f.purpose),
         Prohibition::Parties => "it is between its two parties only".to_owned(),
         Prohibition::Onward => "no `onward` clause lets it be handed on".to_owned(),
+        Prohibition::NoFishing => "a match needs a case and a reason".to_owned(),
         Prohibition::NoisyCounts => "noisy counts never enter a court's package".to_owned(),
     };
     format!("above every agreement, {said}")

@@ -3,12 +3,13 @@
 //! Here: the facts a ruling looks at, with the strictest value wherever one is left out.
 //! Elsewhere: how they become a Cedar request (`ask`), and the decision (`agreements`).
 
+use crate::{Budget, Grading, Matching, Spent};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
-use terms::{Category, Digest, ExhibitId, Handling, MemberId, PartnerId, Place, Protection, Purpose};
+use terms::{CaseId, Category, Digest, ExhibitId, Handling, MemberId, PartnerId, Place, Protection, Purpose};
 
 /// What is to be done with the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,6 +84,24 @@ pub struct Request {
     pub concerns: BTreeSet<Place>,
     /// How many records.
     pub records: u64,
+    /// The case for which it is asked. A match needs one, and so does a clause with a cap for each case.
+    #[serde(default)]
+    pub case: Option<CaseId>,
+    /// Why it is asked, in words. A match needs a reason: no fishing. It never reaches the policy or the ledger.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// How many records passed before.
+    #[serde(default = "unknown")]
+    pub spent: Spent,
+    /// What a match would use. `None`: more than any clause allows.
+    #[serde(default)]
+    pub matching: Option<Matching>,
+    /// What a noisy count would use. `None`: more than any clause allows.
+    #[serde(default)]
+    pub budget: Option<Budget>,
+    /// The weakest grading of any of the records. `None`: not graded, which counts as [`Grading::WORST`].
+    #[serde(default)]
+    pub grading: Option<Grading>,
     /// The exhibit that holds the provider's written consent, where a handling code asks for it.
     pub consent: Option<ExhibitId>,
     /// SHA-256 of the final bytes, to which a permit is bound.
@@ -91,7 +110,7 @@ pub struct Request {
 
 impl Request {
     /// A request with nothing stated that could be left out: no category (the strictest), nothing protected, no
-    /// member, one record.
+    /// member, no case, one record, and no room under any cap.
     pub fn new(
         from: PartnerId,
         to: PartnerId,
@@ -113,6 +132,12 @@ impl Request {
             place: None,
             concerns: BTreeSet::new(),
             records: 1,
+            case: None,
+            reason: None,
+            spent: Spent::UNKNOWN,
+            matching: None,
+            budget: None,
+            grading: None,
             consent: None,
             bytes,
         }
@@ -123,6 +148,21 @@ impl Request {
     pub fn with(mut self, category: Category, form: Protection) -> Self {
         self.categories.insert(category);
         self.protection.insert(category, form);
+        self
+    }
+
+    /// The same request for a case, for this reason.
+    #[must_use]
+    pub fn in_case(mut self, case: CaseId, reason: impl Into<String>) -> Self {
+        self.case = Some(case);
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// The same request after so many records.
+    #[must_use]
+    pub fn after(mut self, spent: Spent) -> Self {
+        self.spent = spent;
         self
     }
 
@@ -150,4 +190,8 @@ impl Request {
             Some(form) => *form,
         }
     }
+}
+
+fn unknown() -> Spent {
+    Spent::UNKNOWN
 }

@@ -3,7 +3,7 @@
 //! Here: [`Ruling`], [`Denial`], [`Permit`], [`Duty`], and what goes to the ledger about them.
 //! Elsewhere: how the decision is found (`agreements`), how a denial finds its nearest clause (`nearest`).
 
-use crate::{Act, Request};
+use crate::{Act, Attribution, IepActions, Request};
 use miette::Diagnostic;
 use serde::Serialize;
 use std::{collections::BTreeSet, fmt};
@@ -34,6 +34,8 @@ pub enum Prohibition {
     Onward,
     /// Noisy counts never enter a court's package.
     NoisyCounts,
+    /// No private matching without a case and a reason.
+    NoFishing,
 }
 
 impl Prohibition {
@@ -49,6 +51,7 @@ impl Prohibition {
         Self::Parties,
         Self::Onward,
         Self::NoisyCounts,
+        Self::NoFishing,
     ];
 
     /// Its name in the compiled policy.
@@ -64,6 +67,7 @@ impl Prohibition {
             Self::Parties => "parties",
             Self::Onward => "onward",
             Self::NoisyCounts => "noisy-counts",
+            Self::NoFishing => "no-fishing",
         }
     }
 
@@ -89,6 +93,10 @@ pub enum Duty {
     ReportBackHours(u32),
     /// Put pseudonyms in the place of what names a person before storing.
     Pseudonymise,
+    /// Do no more than this on what is learnt.
+    Actions(IepActions),
+    /// Whether the provider is named where the records are used.
+    Attribution(Attribution),
 }
 
 impl fmt::Display for Duty {
@@ -100,6 +108,12 @@ impl fmt::Display for Duty {
             Self::ReviewDays(n) => write!(f, "review after {n} days"),
             Self::ReportBackHours(n) => write!(f, "report back within {n} hours"),
             Self::Pseudonymise => f.write_str("pseudonymise before storing"),
+            Self::Actions(a) => write!(f, "act on it at most as `{a}` allows"),
+            Self::Attribution(a) => match a {
+                Attribution::May => f.write_str("the provider may be named"),
+                Attribution::Must => f.write_str("name the provider where it is used"),
+                Attribution::MustNot => f.write_str("never name the provider"),
+            },
         }
     }
 }

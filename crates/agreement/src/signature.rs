@@ -1,12 +1,15 @@
-//! Who signed what: the agreement itself, changes of its state, and the node keys that organisations delegate.
+//! Who signed what: the agreement's text, the policy it compiles to, and what is bound in beside them.
 //!
-//! Here: [`sign`], [`countersign`], [`verify`], [`SignedAgreement`], [`StatusChange`], [`Delegation`]. Elsewhere: DSSE
-//! (`ledger::dsse`), where envelopes are kept and sent.
+//! Here: [`sign`], [`countersign`], [`verify`], [`Bound`], [`SignedAgreement`]. Elsewhere: keys that organisation keys
+//! vouch for (`keys`), changes of state (`state`), members and emergencies (`declared`), DSSE (`ledger::dsse`).
 //! A signature covers the SHA-256 of the canonical text AND of the compiled policy, so that nobody signs something
-//! other than what runs. The keys stand in the text: the agreement is the trust anchor of the link, there is no CA.
+//! other than what runs; where there are such, also of the proof certificate and of the PDF that ministers signed. The
+//! keys stand in the text: the agreement is the trust anchor of the link, there is no CA.
 
-use crate::{Agreement, Policy, PolicyError, compile};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crate::{
+    Agreement, Declarer, Emergency, Mandate, Member, MemberChange, Membership, Policy, PolicyError, Power,
+    State, Status, StatusChange, compile,
+};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use ledger::{
     LedgerError,
@@ -14,18 +17,11 @@ use ledger::{
 };
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
-use terms::{AgreementId, Digest, PartnerId, Timestamp};
+use terms::{AgreementId, Digest, MemberId, PartnerId, Timestamp};
 
 /// What the payload of an agreement's envelope is.
 pub const AGREEMENT_TYPE: &str = "application/vnd.comity.agreement-signature+json";
-/// What the payload of a status change's envelope is.
-pub const STATUS_TYPE: &str = "application/vnd.comity.agreement-status+json";
-/// What the payload of a delegation's envelope is.
-pub const DELEGATION_TYPE: &str = "application/vnd.comity.delegation+json";
-/// Longest reason of a status change, in bytes.
-const MAX_REASON: usize = 1_024;
-/// Longest a node key may be delegated for, in days.
-const MAX_DELEGATION_DAYS: i64 = 800;
+const SIGNED: &str = "comity.agreement-signature/1";
 
 /// What is wrong with a signature or with who gave it. Codes are stable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
@@ -77,6 +73,56 @@ pub enum SignatureError {
     #[error("this statement does not fit: {0}")]
     #[diagnostic(code("CMT-0214"), help("ask the party that made it for a new one"))]
     Statement(String),
+    /// An end comes before the notice is over.
+    #[error("agreement `{agreement}` ends with {days} days' notice: on {} at the earliest", earliest.day())]
+    #[diagnostic(
+        code("CMT-0215"),
+        help("end it from that day on, or suspend it at once with `comity agree suspend`")
+    )]
+    Notice {
+        /// Of what.
+        agreement: AgreementId,
+        /// Days of notice that the text asks for.
+        days: u64,
+        /// The first instant at which it may end.
+        earliest: Timestamp,
+    },
+    /// A delegate's signature does not stand on the PDF that the ministers signed.
+    #[error("the delegate's signature of `{agreement}` for `{party}` does not count: {why}")]
+    #[diagnostic(
+        code("CMT-0216"),
+        help(
+            "sign again with `--pdf FILE`, the very PDF for which the organisation's key mandated the delegate"
+        )
+    )]
+    Delegate {
+        /// For whom.
+        party: PartnerId,
+        /// Of what.
+        agreement: AgreementId,
+        /// Why.
+        why: String,
+    },
+    /// An emergency does not fit its clause.
+    #[error("this emergency under clause {clause} of `{agreement}` does not count: {why}")]
+    #[diagnostic(code("CMT-0217"), help("`comity agree show --plain` says who may declare what"))]
+    Emergency {
+        /// Under what.
+        agreement: AgreementId,
+        /// The clause it names.
+        clause: String,
+        /// Why.
+        why: String,
+    },
+    /// A member's accession or opt-out does not fit the text.
+    #[error("this accession or opt-out of `{member}` does not count: {why}")]
+    #[diagnostic(code("CMT-0218"), help("`comity agree show` lists the members and their dates"))]
+    Membership {
+        /// Of whom.
+        member: MemberId,
+        /// Why.
+        why: String,
+    },
     /// The envelope itself.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -87,31 +133,49 @@ pub enum SignatureError {
     Policy(#[from] PolicyError),
 }
 
-#[derive(Serialize)]
-struct Signed<'a> {
-    schema: &'static str,
-    agreement: &'a AgreementId,
+/// What is bound into a signature beside text and policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// The SHA-256 of the proof certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Digest>,
+    /// The SHA-256 of the PDF that ministers signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pdf: Option<Digest>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Signed {
+    schema: String,
+    agreement: AgreementId,
     number: u64,
     text: Digest,
     policy: Digest,
-    parties: Vec<&'a PartnerId>,
+    parties: Vec<PartnerId>,
+    #[serde(flatten)]
+    bound: Bound,
 }
 
 /// The bytes that the parties sign: the same for every party and at every time.
-fn payload(agreement: &Agreement, policy: &Policy) -> Vec<u8> {
+fn payload(agreement: &Agreement, policy: &Policy, bound: Bound) -> Vec<u8> {
     let signed = Signed {
-        schema: "comity.agreement-signature/1",
-        agreement: agreement.id(),
+        schema: SIGNED.into(),
+        agreement: agreement.id().clone(),
         number: agreement.number(),
         text: agreement.version(),
         policy: policy.digest(),
-        parties: agreement.parties(),
+        parties: agreement.parties().into_iter().cloned().collect(),
+        bound,
     };
     // Text, numbers and digests always serialise.
     serde_json::to_vec(&signed).unwrap_or_default()
 }
 
-fn own_key(agreement: &Agreement, party: &PartnerId, key: &VerifyingKey) -> Result<(), SignatureError> {
+pub(crate) fn own_key(
+    agreement: &Agreement,
+    party: &PartnerId,
+    key: &VerifyingKey,
+) -> Result<(), SignatureError> {
     let agreement_id = agreement.id().clone();
     match agreement.key(party) {
         None => Err(SignatureError::NotAParty { party: party.clone(), agreement: agreement_id }),
@@ -122,28 +186,87 @@ fn own_key(agreement: &Agreement, party: &PartnerId, key: &VerifyingKey) -> Resu
     }
 }
 
+/// Whether `key` may sign for `party`: its organisation key, or a delegate's with a mandate for this text and PDF.
+fn may_sign(
+    agreement: &Agreement,
+    bound: Bound,
+    party: &PartnerId,
+    key: &VerifyingKey,
+    mandates: &[Envelope],
+) -> Result<(), SignatureError> {
+    let own = own_key(agreement, party, key);
+    if matches!(own, Err(SignatureError::OtherKey { .. })) {
+        for envelope in mandates {
+            let (mandate, delegate) = Mandate::verify(envelope, agreement)?;
+            if delegate == *key && mandate.party == *party {
+                return mandated(agreement, bound, &mandate);
+            }
+        }
+    }
+    own
+}
+
+fn mandated(agreement: &Agreement, bound: Bound, mandate: &Mandate) -> Result<(), SignatureError> {
+    let why = match bound.pdf {
+        Some(pdf) if pdf == mandate.pdf => return Ok(()),
+        Some(_) => "the PDF bound into the signature is another than the mandate's",
+        None => "no PDF is bound into the signature",
+    };
+    let (party, agreement) = (mandate.party.clone(), agreement.id().clone());
+    Err(SignatureError::Delegate { party, agreement, why: why.into() })
+}
+
 /// Signs an agreement as its first party.
 ///
 /// # Errors
 /// CMT-0210 not a party, CMT-0211 another key than the text's, CMT-0206 the text does not compile.
 pub fn sign(agreement: &Agreement, party: &PartnerId, key: &SigningKey) -> Result<Envelope, SignatureError> {
-    own_key(agreement, party, &key.verifying_key())?;
-    let policy = compile(agreement)?;
-    Ok(dsse::sign(AGREEMENT_TYPE, &payload(agreement, &policy), key)?)
+    sign_bound(agreement, Bound::default(), party, key, &[])
 }
 
-/// Adds a party's signature to those already given, after checking them.
+/// Signs an agreement as its first party, with a proof certificate or a PDF bound in; as a delegate where one of
+/// `mandates` is for `key`.
+///
+/// # Errors
+/// As [`sign`]; CMT-0216 a delegate without the PDF of the mandate.
+pub fn sign_bound(
+    agreement: &Agreement,
+    bound: Bound,
+    party: &PartnerId,
+    key: &SigningKey,
+    mandates: &[Envelope],
+) -> Result<Envelope, SignatureError> {
+    may_sign(agreement, bound, party, &key.verifying_key(), mandates)?;
+    let policy = compile(agreement)?;
+    Ok(dsse::sign(AGREEMENT_TYPE, &payload(agreement, &policy, bound), key)?)
+}
+
+/// Adds a party's signature to those already given, after checking them. What they bound in is bound in by this one.
 ///
 /// # Errors
 /// As [`sign`] and [`verify`].
 pub fn countersign(
     agreement: &Agreement,
-    mut envelope: Envelope,
+    envelope: Envelope,
     party: &PartnerId,
     key: &SigningKey,
 ) -> Result<Envelope, SignatureError> {
-    own_key(agreement, party, &key.verifying_key())?;
-    verify(agreement, &envelope)?;
+    countersign_with(agreement, envelope, party, key, &[])
+}
+
+/// The same where delegates sign or signed.
+///
+/// # Errors
+/// As [`sign_bound`] and [`verify_with`].
+pub fn countersign_with(
+    agreement: &Agreement,
+    mut envelope: Envelope,
+    party: &PartnerId,
+    key: &SigningKey,
+    mandates: &[Envelope],
+) -> Result<Envelope, SignatureError> {
+    let given = verify_with(agreement, &envelope, mandates)?;
+    may_sign(agreement, given.bound, party, &key.verifying_key(), mandates)?;
     envelope.add_signature(key)?;
     Ok(envelope)
 }
@@ -153,205 +276,61 @@ pub fn countersign(
 /// # Errors
 /// CMT-0212 signed something else, CMT-0213 a stranger's key, CMT-0303/0305 no or a wrong signature.
 pub fn verify(agreement: &Agreement, envelope: &Envelope) -> Result<Vec<PartnerId>, SignatureError> {
-    verify_with(agreement, &compile(agreement)?, envelope)
+    Ok(verify_with(agreement, envelope, &[])?.parties)
 }
 
-fn verify_with(
+/// What [`verify_with`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The parties that signed, in the order of the text.
+    pub parties: Vec<PartnerId>,
+    /// What they bound in.
+    pub bound: Bound,
+}
+
+/// Which parties signed, delegates with one of `mandates` included.
+///
+/// # Errors
+/// As [`verify`]; CMT-0216 a delegate's signature without the PDF of its mandate, CMT-0214 a mandate for something else.
+pub fn verify_with(
+    agreement: &Agreement,
+    envelope: &Envelope,
+    mandates: &[Envelope],
+) -> Result<Verified, SignatureError> {
+    verify_compiled(agreement, &compile(agreement)?, envelope, mandates)
+}
+
+fn verify_compiled(
     agreement: &Agreement,
     policy: &Policy,
     envelope: &Envelope,
-) -> Result<Vec<PartnerId>, SignatureError> {
-    let keys: Vec<(PartnerId, String, VerifyingKey)> = (agreement.parties().into_iter())
+    mandates: &[Envelope],
+) -> Result<Verified, SignatureError> {
+    let mut keys: Vec<(PartnerId, String, VerifyingKey)> = (agreement.parties().into_iter())
         .filter_map(|p| agreement.key(p).map(|k| (p.clone(), dsse::keyid(&k), k)))
         .collect();
+    let mut delegates = Vec::new();
+    for envelope in mandates {
+        let (mandate, key) = Mandate::verify(envelope, agreement)?;
+        keys.push((mandate.party.clone(), dsse::keyid(&key), key));
+        delegates.push((dsse::keyid(&key), mandate));
+    }
     let known: Vec<(String, VerifyingKey)> = keys.iter().map(|(_, id, k)| (id.clone(), *k)).collect();
     let bytes = dsse::verify(envelope, AGREEMENT_TYPE, &known)?;
-    if bytes != payload(agreement, policy) {
-        return Err(SignatureError::OtherText { agreement: agreement.id().clone() });
+    let other = || SignatureError::OtherText { agreement: agreement.id().clone() };
+    let bound = serde_json::from_slice::<Signed>(bytes).map_err(|_| other())?.bound;
+    if bytes != payload(agreement, policy, bound) {
+        return Err(other());
     }
     if envelope.signatures().iter().any(|s| known.iter().all(|(id, _)| id != s.keyid())) {
         return Err(SignatureError::Stranger { agreement: agreement.id().clone() });
     }
     let good = dsse::verified_keyids(envelope, AGREEMENT_TYPE, &known)?;
-    Ok(keys.into_iter().filter(|(_, id, _)| good.contains(id)).map(|(p, _, _)| p).collect())
-}
-
-/// What a party declares about an agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Nothing passes until the same party resumes.
-    Suspended,
-    /// The party's own suspension is over.
-    Resumed,
-    /// Nothing passes ever again.
-    Ended,
-}
-
-/// One party's signed statement about the state of an agreement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StatusChange {
-    /// Always `comity.agreement-status/1`.
-    pub schema: String,
-    /// The agreement.
-    pub agreement: AgreementId,
-    /// Its version: the SHA-256 of its canonical text.
-    pub version: Digest,
-    /// Who declares it.
-    pub by: PartnerId,
-    /// What.
-    pub status: Status,
-    /// From when.
-    pub at: Timestamp,
-    /// Why, in words.
-    pub reason: String,
-}
-
-impl StatusChange {
-    /// Declares a status of `agreement` from `at` on, signed by a party's organisation key.
-    ///
-    /// # Errors
-    /// CMT-0210 not a party, CMT-0211 another key, CMT-0214 a reason above 1,024 bytes.
-    pub fn sign(
-        agreement: &Agreement,
-        by: &PartnerId,
-        status: Status,
-        at: Timestamp,
-        reason: &str,
-        key: &SigningKey,
-    ) -> Result<Envelope, SignatureError> {
-        own_key(agreement, by, &key.verifying_key())?;
-        if reason.len() > MAX_REASON {
-            return Err(SignatureError::Statement(format!("its reason is longer than {MAX_REASON} bytes")));
-        }
-        let change = Self {
-            schema: "comity.agreement-status/1".into(),
-            agreement: agreement.id().clone(),
-            version: agreement.version(),
-            by: by.clone(),
-            status,
-            at,
-            reason: reason.to_owned(),
-        };
-        Ok(dsse::sign(STATUS_TYPE, &serde_json::to_vec(&change).unwrap_or_default(), key)?)
+    for (_, mandate) in delegates.iter().filter(|(id, _)| good.contains(id)) {
+        mandated(agreement, bound, mandate)?;
     }
-}
-
-/// Lets a node key speak for an organisation for a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Delegation {
-    /// Always `comity.delegation/1`.
-    pub schema: String,
-    /// The organisation.
-    pub party: PartnerId,
-    /// The node key, `ed25519:` and base64.
-    pub key: String,
-    /// From when.
-    pub from: Timestamp,
-    /// The first instant at which it no longer holds.
-    pub until: Timestamp,
-}
-
-impl Delegation {
-    /// Delegates `node` for `from..until` (at most 800 days), signed by the organisation key.
-    ///
-    /// # Errors
-    /// CMT-0214 when the time is empty or too long.
-    pub fn sign(
-        party: &PartnerId,
-        node: &VerifyingKey,
-        from: Timestamp,
-        until: Timestamp,
-        organisation: &SigningKey,
-    ) -> Result<Envelope, SignatureError> {
-        let it = Self {
-            schema: "comity.delegation/1".into(),
-            party: party.clone(),
-            key: key_text(node),
-            from,
-            until,
-        };
-        it.check()?;
-        Ok(dsse::sign(DELEGATION_TYPE, &serde_json::to_vec(&it).unwrap_or_default(), organisation)?)
-    }
-
-    /// Reads a delegation that one of `organisations`, keys of the party it names, signed.
-    pub(crate) fn verify(
-        envelope: &Envelope,
-        organisations: impl Fn(&PartnerId) -> Vec<VerifyingKey>,
-    ) -> Result<(Self, VerifyingKey, VerifyingKey), SignatureError> {
-        let it: Self = read(envelope)?;
-        let keys: Vec<(String, VerifyingKey)> =
-            organisations(&it.party).into_iter().map(|k| (dsse::keyid(&k), k)).collect();
-        dsse::verify(envelope, DELEGATION_TYPE, &keys)?;
-        let good = dsse::verified_keyids(envelope, DELEGATION_TYPE, &keys)?;
-        let signer = keys.into_iter().find(|(id, _)| good.contains(id)).map(|(_, k)| k);
-        let node = it.check()?;
-        let signer = signer.ok_or_else(|| SignatureError::Statement("nobody known signed it".into()))?;
-        Ok((it, node, signer))
-    }
-
-    fn check(&self) -> Result<VerifyingKey, SignatureError> {
-        let bad = |why: &str| Err(SignatureError::Statement(why.to_owned()));
-        if self.schema != "comity.delegation/1" {
-            return bad("it is not a delegation of version 1");
-        }
-        if self.until <= self.from || self.until > self.from.plus_days(MAX_DELEGATION_DAYS) {
-            return bad("a node key is delegated for some time, and at most 800 days");
-        }
-        match read_key(&self.key) {
-            Some(k) => Ok(k),
-            None => bad("its node key is not `ed25519:` and 32 bytes in base64"),
-        }
-    }
-}
-
-/// A public key as it stands in an agreement: `ed25519:` and standard base64.
-pub fn key_text(key: &VerifyingKey) -> String {
-    format!("ed25519:{}", STANDARD.encode(key.as_bytes()))
-}
-
-fn read_key(text: &str) -> Option<VerifyingKey> {
-    let bytes = STANDARD.decode(text.strip_prefix("ed25519:")?).ok()?;
-    VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok().filter(|k| !k.is_weak())
-}
-
-/// The statement an envelope holds. It is not to be believed before its signature is checked.
-fn read<T: serde::de::DeserializeOwned>(envelope: &Envelope) -> Result<T, SignatureError> {
-    serde_json::from_slice(envelope.unverified_payload())
-        .map_err(|e| SignatureError::Statement(format!("it cannot be read: {e}")))
-}
-
-/// In what state an agreement is at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
-pub enum State {
-    /// Not every party signed.
-    Unsigned {
-        /// Who has still to sign.
-        missing: Vec<PartnerId>,
-    },
-    /// Signed; the first day of its term is to come.
-    NotBegun {
-        /// When it begins.
-        from: Timestamp,
-    },
-    /// In force.
-    InForce,
-    /// Suspended.
-    Suspended {
-        /// By whom.
-        by: PartnerId,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// Ended, by the term or by a party.
-    Ended {
-        /// Since when.
-        since: Timestamp,
-    },
+    let signed = |p: &&PartnerId| keys.iter().any(|(q, id, _)| q == *p && good.contains(id));
+    Ok(Verified { parties: agreement.parties().into_iter().filter(signed).cloned().collect(), bound })
 }
 
 /// An agreement with the signatures that were checked, its policy and its changes of state.
@@ -360,7 +339,25 @@ pub struct SignedAgreement {
     agreement: Agreement,
     policy: Policy,
     signers: Vec<PartnerId>,
+    bound: Bound,
     changes: Vec<StatusChange>,
+    memberships: Vec<Membership>,
+    emergencies: Vec<Emergency>,
+}
+
+/// An emergency that lasts at the instant asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lasting {
+    /// Its clause.
+    pub clause: String,
+    /// Who declared it.
+    pub declared_by: [Declarer; 2],
+    /// From when.
+    pub from: Timestamp,
+    /// The first instant at which it is over.
+    pub until: Timestamp,
+    /// How many hours the clause gives it.
+    pub hours: u32,
 }
 
 impl SignedAgreement {
@@ -370,32 +367,129 @@ impl SignedAgreement {
     /// # Errors
     /// As [`verify`].
     pub fn new(agreement: Agreement, envelope: &Envelope) -> Result<Self, SignatureError> {
+        Self::with_mandates(agreement, envelope, &[])
+    }
+
+    /// The same where delegates signed with these mandates.
+    ///
+    /// # Errors
+    /// As [`verify_with`].
+    pub fn with_mandates(
+        agreement: Agreement,
+        envelope: &Envelope,
+        mandates: &[Envelope],
+    ) -> Result<Self, SignatureError> {
         let policy = compile(&agreement)?;
-        let signers = verify_with(&agreement, &policy, envelope)?;
-        Ok(Self { agreement, policy, signers, changes: Vec::new() })
+        let Verified { parties: signers, bound } = verify_compiled(&agreement, &policy, envelope, mandates)?;
+        let (changes, memberships, emergencies) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { agreement, policy, signers, bound, changes, memberships, emergencies })
     }
 
     /// The same with a signed change of state.
     ///
     /// # Errors
-    /// CMT-0214 about another agreement or version, CMT-0210/0303/0305 not signed by a party's organisation key.
+    /// CMT-0214 about another agreement or version, CMT-0215 an end without the notice, CMT-0210/0303/0305 not signed by
+    /// a party's organisation key.
     pub fn with_change(mut self, envelope: &Envelope) -> Result<Self, SignatureError> {
-        let change: StatusChange = read(envelope)?;
-        let a = &self.agreement;
-        let key = a.key(&change.by).ok_or_else(|| SignatureError::NotAParty {
-            party: change.by.clone(),
-            agreement: a.id().clone(),
-        })?;
-        dsse::verify(envelope, STATUS_TYPE, &[(dsse::keyid(&key), key)])?;
-        if change.schema != "comity.agreement-status/1"
-            || change.agreement != *a.id()
-            || change.version != a.version()
-        {
-            return Err(SignatureError::Statement(format!("it is not about this version of `{}`", a.id())));
+        let change = StatusChange::verify(envelope, &self.agreement)?;
+        if !self.changes.contains(&change) {
+            self.changes.push(change);
+            self.changes.sort_by_key(|c| c.at);
         }
-        self.changes.push(change);
-        self.changes.sort_by_key(|c| c.at);
         Ok(self)
+    }
+
+    /// The same with a member's accession or opt-out.
+    ///
+    /// # Errors
+    /// CMT-0218 it does not fit the text, CMT-0210/0303/0305 not signed by the party's organisation key.
+    pub fn with_membership(mut self, envelope: &Envelope) -> Result<Self, SignatureError> {
+        let it = Membership::verify(envelope, &self.agreement)?;
+        if !self.memberships.contains(&it) {
+            self.memberships.push(it);
+            self.memberships.sort_by_key(|m| m.from);
+        }
+        Ok(self)
+    }
+
+    /// The same with a declared emergency; `keys` answers who may speak for a party at an instant besides its
+    /// organisation key.
+    ///
+    /// # Errors
+    /// CMT-0217 it does not fit its clause, CMT-0210/0303/0305 not signed by a party's key.
+    pub fn with_emergency(
+        mut self,
+        envelope: &Envelope,
+        keys: impl Fn(&PartnerId, Timestamp) -> Vec<VerifyingKey>,
+    ) -> Result<Self, SignatureError> {
+        let it = Emergency::verify(envelope, &self.agreement, |party, at| {
+            self.agreement.key(party).into_iter().chain(keys(party, at)).collect()
+        })?;
+        if !self.emergencies.contains(&it) {
+            self.emergencies.push(it);
+        }
+        Ok(self)
+    }
+
+    /// Whether every party signed.
+    pub(crate) fn signed_by_all(&self) -> bool {
+        self.agreement.parties().iter().all(|p| self.signers.contains(p))
+    }
+    /// What the parties bound in beside text and policy.
+    pub fn bound(&self) -> Bound {
+        self.bound
+    }
+    /// The members of a party: those of the text and those that acceded since, with opt-outs (`active` tells at `now`).
+    pub fn members(&self, party: &PartnerId, now: Timestamp) -> Vec<Member> {
+        let mut all = self.agreement.members(party, now);
+        for m in self.memberships.iter().filter(|m| m.party == *party) {
+            match (&m.what, all.iter_mut().find(|known| known.id == m.member)) {
+                (MemberChange::Accedes { place, name }, known) => {
+                    let fresh = Member {
+                        id: m.member.clone(),
+                        name: name.clone(),
+                        place: *place,
+                        since: m.from,
+                        opted_out: None,
+                        active: m.from <= now,
+                    };
+                    match known {
+                        // One that left may come back; one that is in stays as it is.
+                        Some(known) if known.opted_out.is_some_and(|out| out <= m.from) && m.from <= now => {
+                            *known = fresh;
+                        }
+                        Some(_) => {}
+                        None => all.push(fresh),
+                    }
+                }
+                (MemberChange::OptsOut, Some(known)) => {
+                    let out = known.opted_out.map_or(m.from, |out| out.min(m.from));
+                    known.opted_out = Some(out);
+                    known.active = known.active && now < out;
+                }
+                (MemberChange::OptsOut, None) => {}
+            }
+        }
+        all
+    }
+    /// What `partner` can do under this agreement once an authority lets it, members that acceded since included.
+    pub fn powers(&self, partner: &PartnerId, now: Timestamp) -> Vec<Power> {
+        self.agreement.powers_of(partner, &self.members(partner, now))
+    }
+    /// The emergencies that last at `now`.
+    pub fn emergencies(&self, now: Timestamp) -> Vec<Lasting> {
+        (self.emergencies.iter())
+            .filter_map(|e| {
+                let (until, hours) = e.until(&self.agreement)?;
+                (e.from <= now && now < until).then(|| Lasting {
+                    clause: e.clause.clone(),
+                    declared_by: e.declared_by.clone(),
+                    from: e.from,
+                    until,
+                    hours,
+                })
+            })
+            .collect()
     }
 
     /// The text as read.

@@ -38,6 +38,6 @@ pub use examine::examine;
 pub use findings::{MAX_LISTED, Sink, Summary};
 pub use payload::{Item, Payload};
 pub use receipt::Receipt;
-pub use receive::{Accepted, receive};
+pub use receive::{Accepted, asked, receive};
 pub use recognise::{BUNDLE_MAGIC, recognise};
 pub use release::{ReleaseRecord, Released, Signer, release};

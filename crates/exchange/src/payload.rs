@@ -141,7 +141,8 @@ impl Payload {
     }
 
     /// The request for a ruling on this payload, whose canonical bytes have the digest `bytes`. Of several items with
-    /// one category the weakest form counts; an item without a category counts as `victim-identity`.
+    /// one category the weakest form counts; an item without a category counts as `victim-identity`. What passed before
+    /// is for the caller to say.
     pub fn request(&self, bytes: Digest) -> Request {
         let mut forms: BTreeMap<Category, Protection> = BTreeMap::new();
         for item in &self.items {
@@ -158,6 +159,7 @@ impl Payload {
         request.origin = self.origin.clone();
         request.concerns = self.concerns.clone();
         request.consent = self.consent;
+        request.case = self.case.clone();
         request.records = self.items.iter().fold(0, |n, item| n.saturating_add(item.records));
         request
     }

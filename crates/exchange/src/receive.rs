@@ -8,7 +8,7 @@ use crate::payload::Payload;
 use crate::question::{self, CovertList, DeconflictionAnswer, Question};
 use crate::release::same_crossing;
 use crate::{ExchangeError, signer};
-use agreement::{Agreements, Duty, Redeemed, Ruling};
+use agreement::{Agreements, Duty, Redeemed, Request, Ruling, Spent};
 use ledger::dsse;
 use terms::{Digest, PartnerId, Timestamp};
 
@@ -61,7 +61,16 @@ impl Accepted {
     }
 }
 
-/// Takes an opened bundle in as `us`, at `now`: the node's signature up to the organisation key that stands in the
+/// What an opened bundle asks for. Nothing of it is verified: it serves to look up what passed before under the clauses
+/// with caps ([`Agreements::counted`]).
+///
+/// # Errors
+/// CMT-0910 a payload that does not read.
+pub fn asked(received: &Received) -> Result<Request, ExchangeError> {
+    Ok(Payload::parse(&received.payload)?.request(Digest::of(&received.payload)))
+}
+
+/// Takes an opened bundle in as `us`, at `now`, after so many records under the same clauses: the node's signature up to the organisation key that stands in the
 /// agreement, the addressee, header and payload as signed, and a fresh ruling by `agreements`, our own copies.
 ///
 /// # Errors
@@ -72,6 +81,7 @@ pub fn receive(
     received: &Received,
     us: &PartnerId,
     agreements: &Agreements,
+    spent: Spent,
     now: Timestamp,
 ) -> Result<Accepted, ExchangeError> {
     let outside = &received.header;
@@ -98,7 +108,7 @@ pub fn receive(
     if payload.from != outside.from || payload.to != outside.to || payload.member != outside.member {
         return changed("giver, getter or member");
     }
-    let ruling = rule(outside, &payload, digest, agreements, now)?;
+    let ruling = rule(outside, &payload, payload.request(digest).after(spent), agreements, now)?;
     let ours = ruling.duties.iter().find_map(|d| if let Duty::EraseBy(t) = d { Some(*t) } else { None });
     let erase_by = [outside.erase_by, ours].into_iter().flatten().min();
     Ok(Accepted { header: outside.clone(), payload, ruling, erase_by })
@@ -119,19 +129,19 @@ fn signed(received: &Received, agreements: &Agreements, now: Timestamp) -> Resul
 fn rule(
     header: &Header,
     payload: &Payload,
-    digest: Digest,
+    request: Request,
     agreements: &Agreements,
     now: Timestamp,
 ) -> Result<Redeemed, ExchangeError> {
     let release = header.release.clone();
-    let permit = match agreements.rule(&payload.request(digest), now) {
+    let permit = match agreements.rule(&request, now) {
         Ruling::Permit(permit) => permit,
         Ruling::Deny(denial) => {
             let from = header.from.clone();
             return Err(ExchangeError::Refused { release, from, denial: Box::new(denial) });
         }
     };
-    let ruling = permit.redeem(digest, now)?;
+    let ruling = permit.redeem(request.bytes, now)?;
     if ruling.agreement != header.agreement || ruling.version != header.version {
         let why = format!(
             "and this home's ruling rests on `{}` in the version {}",

@@ -106,17 +106,27 @@ fn no_text_stops_the_reader() {
 
 #[test]
 fn a_text_that_would_explode_is_refused_before_it_does() {
-    // 1,200 members and 400 shares of everything fit into a text and not into a policy.
+    // 1,200 members and 80 shares for each of them by name of everything fit into a text and not into a policy.
     let members: String =
         (0..1_200).map(|n| format!("  {{ id = \"m{n}\", place = \"DE\", since = 2026-01-15 }},\n")).collect();
+    let named = (0..1_200).map(|n| format!("\"m{n}\"")).collect::<Vec<_>>().join(", ");
     let share = |n: usize| {
         format!(
-            "### 6.{n} More\n\nAnd more.\n\n```clause\nkind = \"share\"\nfrom = \"firm\"\nto = \"agency\"\nmembers = \"all\"\n\
-             categories = [\"malware-sample\", \"victim-ip\"]\npurpose = [\"botnet-measurement\"]\nact = [\"receive\"]\n```\n\n"
+            "### 6.{n} More\n\nAnd more.\n\n```clause\nkind = \"share\"\nfrom = \"firm\"\nto = \"agency\"\nmembers = [{named}]\n\
+             categories = [\"malware-sample\", \"c2-infrastructure\", \"network-indicator\", \"wallet\"]\npurpose = [\"malware-analysis\"]\nact = [\"receive\"]\n```\n\n"
         )
     };
-    let shares: String = (1..400).map(share).collect();
+    let shares: String = (1..85).map(share).collect();
     let text = BASE.replacen("members = [\n", &format!("members = [\n{members}"), 1) + &shares;
-    let a = parse("big", &text).unwrap();
+    let text = text.replacen(
+        "categories = [\"malware-sample\"]\nform",
+        "categories = [\"malware-sample\", \"c2-infrastructure\", \"network-indicator\", \"wallet\"]\nform",
+        1,
+    );
+    let text = text.replacen("[\"victim-ip\"]\ndays", "[\"victim-ip\", \"wallet\"]\ndays", 1);
+    let a = match parse("big", &text) {
+        Ok(a) => a,
+        Err(d) => panic!("{}", d.problems()[0]),
+    };
     assert!(agreement::compile(&a).is_err_and(|e| e.why.contains("too large")));
 }

@@ -57,6 +57,25 @@ fn asked(form: &str) -> u64 {
     }
 }
 
+/// FIRST IEP 2.0, PERMITTED ACTIONS, from least to most.
+const IEP: [&str; 5] = [
+    "none",
+    "contact-for-instruction",
+    "internally-visible",
+    "externally-visible-indirect",
+    "externally-visible-direct",
+];
+/// Attribution, from the strictest.
+const NAMING: [&str; 3] = ["must-not", "must", "may"];
+
+fn visible(purpose: &str) -> usize {
+    match purpose {
+        "takedown" | "victim-notification" | "evidence-in-court" => 4,
+        "investigation" => 3,
+        _ => 2,
+    }
+}
+
 impl Text {
     fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Table)> {
         self.clauses.iter().filter(move |(_, c)| word(c, "kind") == kind).map(|(n, c)| (n.as_str(), c))
@@ -96,6 +115,9 @@ impl Text {
         if (act == Act::UseInCourt && !court) || (act == Act::DpCount && court) {
             return None;
         }
+        if act == Act::PsiMatch && (r.case.is_none() || r.reason.as_deref().unwrap_or("").trim().is_empty()) {
+            return None;
+        }
         let consent = r.consent.is_some();
         if r.handling.code == HandlingCode::H1 && court && !consent {
             return None;
@@ -122,6 +144,11 @@ impl Text {
         let at = |t: &str| order.iter().position(|o| *o == t).unwrap();
         let tlp = at(r.handling.tlp.word());
         if tlp < at(word(marks, "floor")) || !says(marks, "codes", r.handling.code.word()) {
+            return None;
+        }
+        if let Some(n) = IEP.iter().position(|w| *w == word(marks, "actions"))
+            && visible(purpose) > n
+        {
             return None;
         }
         // Place.
@@ -164,8 +191,10 @@ impl Text {
                     "never" => false,
                     "dp" => act == Act::DpCount,
                     "psi" => {
-                        let most: u64 = form[4..].split(',').next().unwrap().parse().unwrap();
-                        act == Act::PsiMatch && r.records <= most
+                        let most: Vec<u64> =
+                            form[4..form.len() - 1].split(',').map(|n| n.trim().parse().unwrap()).collect();
+                        let fits = |m: agreement::Matching| m.set <= most[0] && m.reveal <= most[1];
+                        act == Act::PsiMatch && r.records <= most[0] && r.matching.is_some_and(fits)
                     }
                     _ => sent(category) >= asked(form),
                 };
@@ -193,9 +222,19 @@ impl Text {
                                 let own = word(m, "place").to_owned();
                                 r.concerns.len() == 1 && r.concerns.iter().all(|p| p.as_str() == own)
                             }))
-                        && c.get("limits")
-                            .and_then(|l| l.get("records"))
-                            .is_none_or(|n| r.records <= u64::try_from(n.as_integer().unwrap()).unwrap())
+                        && [
+                            ("records", Some(0)),
+                            ("per-case", r.case.as_ref().map(|_| r.spent.case)),
+                            ("per-month", Some(r.spent.month)),
+                            ("total", Some(r.spent.total)),
+                        ]
+                        .iter()
+                        .all(|(cap, before)| {
+                            c.get("limits").and_then(|l| l.get(*cap)).is_none_or(|n| {
+                                let most = u128::try_from(n.as_integer().unwrap()).unwrap();
+                                before.is_some_and(|b| u128::from(b) + u128::from(r.records) <= most)
+                            })
+                        })
                 })
                 .map(|(n, _)| n)
                 .collect();
@@ -221,6 +260,14 @@ impl Text {
             }
             if word(c, "duty") == "pseudonymise" {
                 owe("pseudonymise", 1);
+            }
+        }
+        for (n, c) in self.of("handling") {
+            for (key, scale) in [("actions", IEP.as_slice()), ("attribution", &NAMING)] {
+                if let Some(at) = scale.iter().position(|w| *w == word(c, key)) {
+                    cited.insert(format!("{} {n}", self.id));
+                    owe(key, u32::try_from(at).unwrap());
+                }
             }
         }
         Some((cited, duties))
@@ -299,6 +346,9 @@ prop_compose! {
         concerns in prop::collection::btree_set(pick(&["DE", "FR", "BR", "AR", "CY"]), 0..2),
         records in pick(&[1u64, 10_000, 10_001, 100_000, 100_001, 1_000_001]),
         consent in any::<bool>(),
+        (case, reason) in (prop::bool::weighted(0.7), pick(&[None, Some(""), Some("a lead"), Some("a lead")])),
+        spent in pick(&[0u64, 0, 19_000_000, 19_990_001, 20_000_000, u64::MAX]),
+        matching in pick(&[None, Some((1, 1)), Some((100_000, 5_000)), Some((100_001, 5_000)), Some((1, 5_001))]),
         now in pick(&["2025-12-31T23:00:00Z", "2026-01-20", "2026-03-10T10:00:00Z", "2026-05-02", "2027-12-31T23:59:00Z", "2028-06-01", "2029-01-01"]),
     ) -> (Request, Timestamp) {
         let handling = Handling { tlp, code };
@@ -313,6 +363,10 @@ prop_compose! {
         r.place = place.map(|p| p.parse().unwrap());
         r.concerns = concerns.into_iter().map(|p| p.parse().unwrap()).collect();
         r.records = records;
+        r.case = case.then(|| terms::CaseId::new("case-1").unwrap());
+        r.reason = reason.map(str::to_owned);
+        r.spent = agreement::Spent { case: spent, month: spent, total: spent };
+        r.matching = matching.map(|(set, reveal)| agreement::Matching { set, reveal });
         r.consent = consent.then(|| ExhibitId::of(b"letter"));
         (r, time(now))
     }
@@ -326,6 +380,13 @@ fn said(ruling: &Ruling) -> Option<Allowed> {
         Duty::EraseProofDays(n) => Some(("proof", *n)),
         Duty::ReportBackHours(n) => Some(("hours", *n)),
         Duty::Pseudonymise => Some(("pseudonymise", 1)),
+        Duty::Actions(a) => {
+            IEP.iter().position(|w| *w == a.word()).map(|n| ("actions", u32::try_from(n).unwrap()))
+        }
+        // The stricter counts: written so that the least is the strictest.
+        Duty::Attribution(a) => {
+            NAMING.iter().position(|w| *w == a.word()).map(|n| ("attribution", u32::try_from(n).unwrap()))
+        }
         Duty::EraseBy(_) => None,
     });
     Some((p.clauses().iter().map(ToString::to_string).collect(), duties.collect()))

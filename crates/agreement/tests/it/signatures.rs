@@ -74,7 +74,9 @@ fn only_what_all_signed_is_in_force_and_an_end_is_final() {
     assert_eq!(d.sentence(), "agreement `company-police` is not signed by `police`");
 
     let change = |by: &str, status, at: &str| {
-        StatusChange::sign(&a, &partner(by), status, time(at), "for the test", &key(by)).unwrap()
+        let at = time(at);
+        let declared = at.plus_days(if status == Status::Ended { -90 } else { 0 });
+        StatusChange::sign(&a, &partner(by), status, (declared, at), "for the test", &key(by)).unwrap()
     };
     let full = signed(a.clone());
     let suspended = full.clone().with_change(&change("police", Status::Suspended, "2026-03-05")).unwrap();
@@ -124,7 +126,8 @@ fn the_first_and_last_day_belong_to_the_term() {
 
 #[test]
 fn a_newer_version_takes_the_place_of_the_older() {
-    let newer = sample_text("company-police").replace("version = 1", "version = 2").replace(
+    let amends = format!("version = 2\namends = \"{}\"", sample("company-police").version());
+    let newer = sample_text("company-police").replace("version = 1", &amends).replace(
         "purpose = [\"investigation\", \"takedown\", \"threat-assessment\", \"evidence-in-court\"]",
         "purpose = [\"investigation\"]",
     );
@@ -139,7 +142,7 @@ fn a_newer_version_takes_the_place_of_the_older() {
         &new,
         &partner("police"),
         Status::Ended,
-        time("2026-03-01"),
+        (time("2025-12-01"), time("2026-03-01")),
         "over",
         &key("police"),
     )
@@ -180,7 +183,7 @@ fn a_permit_opens_for_its_bytes_and_its_time_only() {
     assert_eq!(code(permit().redeem(bytes, hour().plus_micros(-1))), "CMT-0221");
     assert_eq!(code(permit().redeem(bytes, hour().plus_micros(agreement::PERMIT_MICROS))), "CMT-0221");
     let used = permit().redeem(bytes, hour().plus_micros(1)).unwrap();
-    assert_eq!(used.clauses.iter().map(|c| c.number.as_str()).collect::<Vec<_>>(), ["3.1", "5.8"]);
+    assert_eq!(used.clauses.iter().map(|c| c.number.as_str()).collect::<Vec<_>>(), ["3.1", "4.6", "5.8"]);
     // A permit never outlives its agreement.
     let last = time("2028-12-31T23:59:00Z");
     assert_eq!(c2(last, &all).permit().unwrap().expires(), time("2029-01-01"));

@@ -4,9 +4,10 @@
 //! `permit` and every clause cited, or `deny`, the code, and words of the sentence.
 
 use crate::samples::{all, hour, partner, time};
-use agreement::{Act, Request, Ruling};
+use agreement::{Act, Matching, Request, Ruling, Spent};
 use terms::{
-    Category, Digest, ExhibitId, Handling, HandlingCode, MemberId, Protection, Purpose, Timestamp, Tlp,
+    CaseId, Category, Digest, ExhibitId, Handling, HandlingCode, MemberId, Protection, Purpose, Timestamp,
+    Tlp,
 };
 
 pub fn form(word: &str) -> Protection {
@@ -31,7 +32,8 @@ fn request(line: &str) -> (Request, Timestamp) {
         Purpose::from_word(purpose).unwrap(),
         Handling { tlp: Tlp::Amber, code: HandlingCode::H0 },
         Digest::of(line.as_bytes()),
-    );
+    )
+    .after(Spent::NONE);
     r.member = member.map(|m| MemberId::new(m).unwrap());
     for part in categories.split(',').filter(|c| *c != "unlabelled") {
         let (category, protection) = part.split_once(':').unwrap();
@@ -47,6 +49,14 @@ fn request(line: &str) -> (Request, Timestamp) {
             "place" => r.place = Some(value.parse().unwrap()),
             "concerns" => r.concerns = value.split(',').map(|p| p.parse().unwrap()).collect(),
             "records" => r.records = value.parse().unwrap(),
+            "case" => r.case = Some(CaseId::new(value).unwrap()),
+            "reason" => r.reason = Some(value.to_owned()),
+            "spent" => {
+                let n: Vec<u64> = value.split('/').map(|n| n.parse().unwrap()).collect();
+                r.spent = Spent { case: n[0], month: n[1], total: n[2] };
+            }
+            "reveal" => r.matching = Some(Matching { set: r.records, reveal: value.parse().unwrap() }),
+            "grading" => r.grading = Some(value.parse().unwrap()),
             "consent" => r.consent = Some(ExhibitId::of(value.as_bytes())),
             "at" => now = time(value),
             _ => panic!("{word}"),
@@ -92,34 +102,34 @@ const ROWS: &[(&str, &str)] = &[
     // Infrastructure goes in clear, both ways.
     (
         "company police receive takedown c2-infrastructure:clear",
-        "permit company-police 3.1, company-police 5.8",
+        "permit company-police 3.1, company-police 4.6, company-police 5.8",
     ),
     (
         "company police/de receive takedown c2-infrastructure:clear",
-        "permit company-police 3.1, company-police 5.8",
+        "permit company-police 3.1, company-police 4.6, company-police 5.8",
     ),
     (
         "police company receive takedown c2-infrastructure:clear",
-        "permit company-police 3.6, company-police 5.8",
+        "permit company-police 3.6, company-police 4.6, company-police 5.8",
     ),
     ("company region/br receive takedown c2-infrastructure:clear", "permit company-region 3.1"),
     ("company fintech receive takedown c2-infrastructure:clear", "permit company-fintech 3.3"),
     (
-        "police company psi-match takedown c2-infrastructure:clear records=500",
-        "permit company-police 3.7, company-police 5.8",
+        "police company psi-match takedown c2-infrastructure:clear records=500 case=c1 reason=lead",
+        "permit company-police 3.7, company-police 4.6, company-police 5.8",
     ),
     (
-        "police company psi-match takedown c2-infrastructure:clear records=20000",
+        "police company psi-match takedown c2-infrastructure:clear records=20000 case=c1 reason=lead",
         "deny CMT-0202 | nearest is 3.7, which asks for at most 10000 records",
     ),
     // Investigators get victims' addresses under pseudonyms only.
     (
-        "company police receive investigation sinkhole-log:pseudonym,victim-ip:pseudonym",
-        "permit company-police 3.3, company-police 5.6",
+        "company police receive investigation sinkhole-log:pseudonym,victim-ip:pseudonym case=c1",
+        "permit company-police 3.3, company-police 4.6, company-police 5.6",
     ),
     (
-        "company police receive investigation victim-ip:aggregate10",
-        "permit company-police 3.3, company-police 5.6",
+        "company police receive investigation victim-ip:aggregate10 case=c1",
+        "permit company-police 3.3, company-police 4.6, company-police 5.6",
     ),
     (
         "company police receive investigation victim-ip:clear",
@@ -133,18 +143,21 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "company police receive botnet-measurement victim-ip:aggregate10",
-        "permit company-police 3.4, company-police 5.7",
+        "permit company-police 3.4, company-police 4.6, company-police 5.7",
     ),
     (
         "company police receive botnet-measurement victim-ip:aggregate9",
         "deny clause 4.3 asks for protection `aggregate(10)`",
     ),
     (
-        "company police receive investigation victim-ip:pseudonym records=1000001",
+        "company police receive investigation victim-ip:pseudonym records=1000001 case=c1",
         "deny CMT-0202 | asks for at most 1000000 records",
     ),
     // A record of two categories needs a clause for each.
-    ("company police receive malware-analysis network-indicator:clear", "permit company-police 3.2"),
+    (
+        "company police receive malware-analysis network-indicator:clear",
+        "permit company-police 3.2, company-police 4.6",
+    ),
     (
         "company police receive malware-analysis network-indicator:clear,victim-ip:clear",
         "deny no clause of `company-police` lets `victim-ip` pass to `police` for `malware-analysis`",
@@ -152,6 +165,40 @@ const ROWS: &[(&str, &str)] = &[
     (
         "company fintech receive investigation network-indicator:clear,victim-ip:pseudonym",
         "deny no clause of `company-fintech` lets `victim-ip` pass | clause 4.7 says that `victim-ip` never leaves",
+    ),
+    // Caps: over a case, and where nobody counted there is no room.
+    (
+        "company police receive investigation victim-ip:pseudonym records=1000 case=c1 spent=19999000/0/0",
+        "permit company-police 3.3, company-police 4.6, company-police 5.6",
+    ),
+    (
+        "company police receive investigation victim-ip:pseudonym records=1000 case=c1 spent=19999001/0/0",
+        "deny CMT-0202 | nearest is 3.3, which asks for at most 20000000 records in one case, of which 19999001 passed before",
+    ),
+    (
+        "company police receive investigation victim-ip:pseudonym records=1000 case=c1 spent=18446744073709551615/0/0",
+        "deny CMT-0202 | in one case, and what passed before was not counted",
+    ),
+    (
+        "company police receive investigation victim-ip:pseudonym records=1000",
+        "deny CMT-0202 | nearest is 3.3, which asks for a case",
+    ),
+    // No fishing: a match needs a case and a reason, and says what it may reveal.
+    (
+        "police company psi-match takedown c2-infrastructure:clear records=500 case=c1",
+        "deny CMT-0204 | a match needs a case and a reason",
+    ),
+    (
+        "police company psi-match takedown c2-infrastructure:clear records=500 reason=lead",
+        "deny CMT-0204 | a match needs a case and a reason",
+    ),
+    (
+        "company fintech psi-match investigation account-credential:token records=10 case=c1 reason=lead reveal=5001",
+        "deny clause 4.3 allows it by `psi-match` over at most 100000 records with at most 5000 revealed only",
+    ),
+    (
+        "company fintech psi-match investigation account-credential:token records=10 case=c1 reason=lead",
+        "deny clause 4.3",
     ),
     // What never leaves.
     (
@@ -175,7 +222,7 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "company police/fr receive victim-notification victim-ip:clear concerns=FR",
-        "permit company-police 3.5, company-police 5.5, company-police 5.8",
+        "permit company-police 3.5, company-police 4.6, company-police 5.5, company-police 5.8",
     ),
     (
         "company region/br receive victim-notification victim-ip:clear concerns=AR",
@@ -199,7 +246,7 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "company police/cy receive victim-notification victim-ip:clear concerns=CY at=2026-02-14",
-        "permit company-police 3.5, company-police 5.5, company-police 5.8",
+        "permit company-police 3.5, company-police 4.6, company-police 5.5, company-police 5.8",
     ),
     (
         "company police/mt receive takedown c2-infrastructure:clear",
@@ -207,7 +254,7 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "company police/mt receive takedown c2-infrastructure:clear at=2026-04-15",
-        "permit company-police 3.1, company-police 5.8",
+        "permit company-police 3.1, company-police 4.6, company-police 5.8",
     ),
     ("company region/kn receive takedown c2-infrastructure:clear", "deny CMT-0204 | `kn`"),
     // Money.
@@ -220,12 +267,12 @@ const ROWS: &[(&str, &str)] = &[
         "deny clause 4.2 asks for protection `token`",
     ),
     (
-        "company fintech psi-match investigation account-credential:token records=100000",
+        "company fintech psi-match investigation account-credential:token records=100000 case=c1 reason=lead reveal=5000",
         "permit company-fintech 3.2, company-fintech 5.4, company-fintech 5.6",
     ),
     (
-        "company fintech psi-match investigation account-credential:token records=100001",
-        "deny clause 4.3 allows it by `psi-match` over at most 100000 records only",
+        "company fintech psi-match investigation account-credential:token records=100001 case=c1 reason=lead reveal=5000",
+        "deny clause 4.3 allows it by `psi-match` over at most 100000 records with at most 5000 revealed only",
     ),
     (
         "fintech company receive takedown bank-account:token",
@@ -255,7 +302,7 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "company police use-in-court evidence-in-court c2-infrastructure:clear code=h1 consent=letter",
-        "permit company-police 3.1",
+        "permit company-police 3.1, company-police 4.6",
     ),
     (
         "company police use-in-court investigation c2-infrastructure:clear",
@@ -268,7 +315,7 @@ const ROWS: &[(&str, &str)] = &[
     // Handing on, and places.
     (
         "police police/de reshare takedown c2-infrastructure:clear origin=company",
-        "permit company-police 3.1, company-police 5.8",
+        "permit company-police 3.1, company-police 4.6, company-police 5.8",
     ),
     (
         "police police/de reshare takedown c2-infrastructure:clear origin=company tlp=red",

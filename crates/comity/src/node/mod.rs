@@ -117,6 +117,8 @@ pub struct Node {
     pub person: PersonId,
     /// Its agreements, once read.
     pub(crate) agreed: tokio::sync::Mutex<Option<Arc<agreement::Agreements>>>,
+    /// Held from the ruling on a crossing until it is counted: no two of them find the same room under a cap.
+    pub(crate) crossing: tokio::sync::Mutex<()>,
 }
 
 /// The origin of a partner's ledger.
@@ -237,6 +239,7 @@ impl Node {
             partner,
             person,
             agreed: tokio::sync::Mutex::default(),
+            crossing: tokio::sync::Mutex::default(),
         })
     }
 

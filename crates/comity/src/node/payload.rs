@@ -15,8 +15,7 @@ use exchange::question::Question;
 use exchange::{Item, Payload, stix, victims};
 use std::collections::BTreeSet;
 use terms::{
-    CaseId, Category, ExhibitId, ExhibitKind, Finding, FindingBody, Obtained, Place, Protection, Timestamp,
-    Tlp,
+    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Obtained, Place, Protection, Timestamp, Tlp,
 };
 
 /// Rows of one victims' file or of one file of sightings.
@@ -60,9 +59,9 @@ impl Node {
     pub(super) async fn payload(&self, wish: &Wish, now: Timestamp) -> Result<Payload, NodeError> {
         let mut payload = Payload::new(self.partner.clone(), wish.with.clone(), wish.purpose, HANDLING);
         payload.member = wish.member.clone();
+        payload.case = wish.case()?;
         match wish.what {
             What::Indicators => {
-                payload.case = Some(CaseId::new(&wish.of)?);
                 payload.items.push(self.indicators(&wish.of, now).await?);
             }
             What::Victims => {

@@ -7,6 +7,7 @@ use super::error::NodeError;
 use super::ingest::{Ingested, Manner, Source};
 use super::share::{KeptRelease, MOST_DOCUMENT};
 use crate::store::Batch;
+use crate::store::crossings::{self, Crossing};
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
 use evidence::custody::Act as Did;
@@ -80,7 +81,10 @@ impl Node {
         let bytes = self.vault.read(&exhibit, MOST_BUNDLE).await?;
         let received = exchange::open_bundle(&bytes, &self.keys.sealing)?;
         let agreements = self.agreements().await?;
-        let accepted = exchange::receive(&received, &self.partner, &agreements, now)?;
+        let _counted = self.crossing.lock().await;
+        let asked = exchange::asked(&received)?;
+        let spent = self.spent(&agreements, &asked, now, received.header().release.as_str()).await?;
+        let accepted = exchange::receive(&received, &self.partner, &agreements, spent, now)?;
         self.refuse_replay(&accepted).await?;
         let clauses: Vec<String> = accepted.ruling().clauses.iter().map(ToString::to_string).collect();
         let manner = |obtained| Manner {
@@ -97,7 +101,14 @@ impl Node {
         }
         let answers = accepted.answers(&self.covert().await?)?;
         let hits = answers.iter().filter(|a| a.hit).count();
-        self.keep_received(&accepted, exhibit, &clauses, Digest::of(&bytes), now).await?;
+        let crossing = Crossing {
+            release: accepted.header().release.to_string(),
+            clauses: clauses.clone(),
+            case: asked.case,
+            records: asked.records,
+            at: now,
+        };
+        self.keep_received(&accepted, exhibit, &crossing, Digest::of(&bytes), now).await?;
         let head = self.sequencer.head().await?;
         let position = LedgerPosition { origin: head.origin.clone(), size: head.size, root: head.root };
         let receipt = receipt::make(&accepted, &self.keys.node, position, answers)?;
@@ -135,7 +146,7 @@ impl Node {
         &self,
         accepted: &Accepted,
         exhibit: ExhibitId,
-        clauses: &[String],
+        crossing: &Crossing,
         bundle: Digest,
         now: Timestamp,
     ) -> Result<(), NodeError> {
@@ -143,7 +154,7 @@ impl Node {
         let commitment = self.vault.commitment(&exhibit).await?;
         let predicate = serde_json::json!({
             "schema": "comity.receipt-leaf/1", "release": header.release, "from": header.from, "by": header.to,
-            "member": header.member, "agreement": header.agreement, "clauses": clauses, "received": now,
+            "member": header.member, "agreement": header.agreement, "clauses": crossing.clauses, "received": now,
             "erase_by": accepted.erase_by(),
         });
         let leaf =
@@ -166,6 +177,7 @@ impl Node {
         let mut tx = self.state.begin().await?;
         crate::store::commit::write(&mut tx, &batch, now).await?;
         records::RELEASES.put(&mut tx, &kept).await?;
+        crossings::add(&mut tx, crossing).await?;
         tx.commit().await?;
         self.sequencer.run().await?;
         Ok(())

@@ -8,10 +8,11 @@
 use super::Node;
 use super::error::NodeError;
 use crate::store::Batch;
+use crate::store::crossings::{self, Crossing};
 use crate::store::exhibits::Exhibit;
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
-use agreement::{Act, Agreements, Denial, Request, Ruling};
+use agreement::{Act, Agreements, Denial, Request, Ruling, Spent};
 use evidence::custody::{Act as Did, Why};
 use exchange::{ReleaseRecord, Signer};
 use ledger::Commitment;
@@ -19,8 +20,8 @@ use ledger::statement::{PredicateType, Statement};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use terms::{
-    Category, Compression, Digest, ExhibitId, ExhibitKind, Handling, HandlingCode, MemberId, Obtained,
-    PartnerId, Protection, Purpose, ReleaseId, Timestamp, Tlp,
+    CaseId, Category, Compression, Digest, ExhibitId, ExhibitKind, Handling, HandlingCode, MemberId,
+    Obtained, PartnerId, Protection, Purpose, ReleaseId, Timestamp, Tlp,
 };
 use uuid::Uuid;
 
@@ -63,6 +64,14 @@ pub struct Wish {
     pub member: Option<MemberId>,
     /// What for.
     pub purpose: Purpose,
+}
+
+impl Wish {
+    /// The case it is for. A question is about a plan.
+    pub(super) fn case(&self) -> Result<Option<CaseId>, NodeError> {
+        let stated = self.what != What::Question && !self.of.is_empty();
+        Ok(stated.then(|| CaseId::new(&self.of)).transpose()?)
+    }
 }
 
 /// What a share did or would do.
@@ -126,10 +135,18 @@ impl Node {
     /// Rules on a wish and releases it; with `dry` only says what the ruling is. A refusal is an error with the clause, and
     /// is on the ledger as a permit is.
     pub async fn share(&self, wish: &Wish, dry: bool) -> Result<Shared, NodeError> {
+        let _counted = self.crossing.lock().await;
         let now = self.ruling_clock.ruling_time(&self.state).await?;
         let agreements = self.agreements().await?;
         // First the wish itself: what will be refused opens no record.
-        if let Some(asked) = self.asked(wish, &agreements, now)
+        let asked = match self.asked(wish, &agreements, now)? {
+            Some(asked) => {
+                let spent = self.spent(&agreements, &asked, now, "").await?;
+                Some(asked.after(spent))
+            }
+            None => None,
+        };
+        if let Some(asked) = asked
             && let Ruling::Deny(denial) = agreements.rule(&asked, now)
         {
             if !dry {
@@ -145,6 +162,8 @@ impl Node {
         let payload = self.payload(wish, now).await?;
         let bytes = payload.canonical()?;
         let request = payload.request(Digest::of(&bytes));
+        let spent = self.spent(&agreements, &request, now, "").await?;
+        let request = request.after(spent);
         let ruling = agreements.rule(&request, now);
         let statement = ruling.statement(&request, now);
         if dry {
@@ -179,8 +198,15 @@ impl Node {
         let duties: Vec<String> = permit.duties().iter().map(ToString::to_string).collect();
         let signer = Signer { key: &self.keys.node, delegation: &delegation };
         let released = exchange::release(permit, &bytes, id.clone(), signer, &recipient, now)?;
-        self.keep_release(&released.record, sealed.id, sealed.commitment, bytes.len() as u64, ruled, now)
-            .await?;
+        let crossing = Crossing {
+            release: id.to_string(),
+            clauses: clauses.clone(),
+            case: request.case.clone(),
+            records: request.records,
+            at: now,
+        };
+        let kept = (sealed.id, sealed.commitment, bytes.len() as u64);
+        self.keep_release(&released.record, kept, ruled, &crossing, now).await?;
         Ok(Shared {
             schema: "comity.shared/1",
             release: Some(id),
@@ -196,22 +222,42 @@ impl Node {
 
     /// The request that a wish comes down to, before anything is opened for it.
     /// None for authorities: only each document tells of what it speaks.
-    fn asked(&self, wish: &Wish, agreements: &Agreements, now: Timestamp) -> Option<Request> {
+    fn asked(
+        &self,
+        wish: &Wish,
+        agreements: &Agreements,
+        now: Timestamp,
+    ) -> Result<Option<Request>, NodeError> {
         let (category, form) = match wish.what {
             What::Victims => (Category::VictimIp, Protection::Clear),
             What::Counts => (Category::VictimIp, Protection::Aggregate(SMALLEST)),
             What::Sightings => (Category::SinkholeLog, Protection::Pseudonym),
             What::Accounts => (Category::BankAccount, Protection::Token),
             What::Indicators | What::Question => (Category::C2Infrastructure, Protection::Clear),
-            What::Authorities => return None,
+            What::Authorities => return Ok(None),
         };
         let mut request = self.request(wish).with(category, form);
+        request.case = wish.case()?;
         if wish.what == What::Victims {
             let member = wish.member.as_ref();
             let known = agreements.members(&wish.with, now).into_iter().find(|m| Some(&m.id) == member);
             request.concerns = known.map(|m| m.place).into_iter().collect();
         }
-        Some(request)
+        Ok(Some(request))
+    }
+
+    /// What passed before under the clauses with caps that could let `request` pass; `but` is the release itself, where
+    /// it is taken in again.
+    pub(super) async fn spent(
+        &self,
+        agreements: &Agreements,
+        request: &Request,
+        now: Timestamp,
+        but: &str,
+    ) -> Result<Spent, NodeError> {
+        let clauses = agreements.counted(request, now);
+        let mut conn = self.state.read().await?;
+        Ok(crossings::spent(&mut conn, &clauses, request.case.as_ref(), now, but).await?)
     }
 
     fn request(&self, wish: &Wish) -> Request {
@@ -254,10 +300,9 @@ impl Node {
     async fn keep_release(
         &self,
         record: &ReleaseRecord,
-        exhibit: ExhibitId,
-        commitment: Commitment,
-        size: u64,
+        (exhibit, commitment, size): (ExhibitId, Commitment, u64),
         ruled: Vec<u8>,
+        crossing: &Crossing,
         now: Timestamp,
     ) -> Result<(), NodeError> {
         let header = &record.header;
@@ -289,6 +334,7 @@ impl Node {
         let mut tx = self.state.begin().await?;
         crate::store::commit::write(&mut tx, &batch, now).await?;
         records::RELEASES.put(&mut tx, &kept).await?;
+        crossings::add(&mut tx, crossing).await?;
         tx.commit().await?;
         self.sequencer.run().await?;
         Ok(())

@@ -32,5 +32,8 @@ pub use error::StoreError;
 pub use home::{Home, InitOptions, Mode};
 pub use network::Network;
 pub use sequencer::{Published, Sequencer};
-pub use state::{Conn, State, Tx, custody, exhibits, findings, jobs, leaves, manifest, records, settings};
+pub use state::{
+    Conn, State, Tx, crossings, custody, exhibits, findings, jobs, leaves, manifest, records, settings,
+    statements,
+};
 pub use telemetry::{Draft, TelemetryFolder};

@@ -1,7 +1,7 @@
 //! Release, receipt and everything that refuses one: a table of lies, and bits that changed.
 
 use crate::world::{self, NOW, World, at, for_member, item, partner, payload};
-use agreement::{Agreements, Delegation, Permit, Status};
+use agreement::{Agreements, Delegation, Permit, Spent, Status};
 use evidence::sealed::Identity;
 use exchange::question::CovertList;
 use exchange::{Accepted, ExchangeError, Payload, Refusal, Released, open_bundle, receipt, receive};
@@ -14,7 +14,7 @@ use terms::{Category, Digest, ExhibitKind, Protection, Purpose, ReleaseId};
 const COVERT: &[u8] = br#"{"schema":"comity.covert/1","asset":"198.18.9.9","contact":"desk-7@police.example","answer":"delay","until":"2026-05-01T00:00:00Z"}"#;
 
 fn take(world: &World, bundle: &[u8], agreements: &Agreements, now: &str) -> Result<Accepted, ExchangeError> {
-    receive(&open_bundle(bundle, &world.identity)?, &partner("police"), agreements, at(now))
+    receive(&open_bundle(bundle, &world.identity)?, &partner("police"), agreements, Spent::NONE, at(now))
 }
 
 fn accept(world: &World, released: &Released) -> Accepted {
@@ -263,7 +263,7 @@ fn a_bundle_opens_for_its_addressee_only() {
     let error = open_bundle(&bundle, &Identity::generate()).unwrap_err();
     assert_eq!((code(&error).as_str(), error.refusal()), ("CMT-0921", Refusal::Verification));
     let received = open_bundle(&bundle, &world.identity).unwrap();
-    let error = receive(&received, &partner("region"), &world.agreements, at(NOW)).unwrap_err();
+    let error = receive(&received, &partner("region"), &world.agreements, Spent::NONE, at(NOW)).unwrap_err();
     assert_eq!(code(&error), "CMT-0923");
 }
 

@@ -193,7 +193,8 @@ fn a_bundle_of_version_0_1_is_taken_in() {
     let identity = Identity::from_secret_text(SECRET).unwrap();
     let bundle = hex::decode(BUNDLE).unwrap();
     let received = open_bundle(&bundle, &identity).unwrap();
-    let accepted = receive(&received, &partner("police"), &world.agreements, at(NOW)).unwrap();
+    let accepted =
+        receive(&received, &partner("police"), &world.agreements, agreement::Spent::NONE, at(NOW)).unwrap();
     assert_eq!(accepted.payload(), &payload());
     let bytes = receipt::make(&accepted, &world.police_node, World::position(), Vec::new()).unwrap();
     let receipt = serde_json::to_string(&receipt::unverified(&bytes).unwrap()).unwrap();

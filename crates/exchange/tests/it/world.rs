@@ -37,6 +37,8 @@ pub struct World {
 }
 
 pub fn text(company: &SigningKey, police: &SigningKey, number: u64) -> String {
+    let before = (number > 1).then(|| Digest::of(text(company, police, number - 1).as_bytes()));
+    let amends = before.map(|d| format!("amends = \"{d}\"\n")).unwrap_or_default();
     let (company, police) =
         (agreement::key_text(&company.verifying_key()), agreement::key_text(&police.verifying_key()));
     let clauses = [
@@ -50,7 +52,7 @@ pub fn text(company: &SigningKey, police: &SigningKey, number: u64) -> String {
         ("5.1 Marks", "kind = \"handling\"\nfloor = \"clear\"\ncodes = [\"h0\", \"h1\"]".into()),
         ("6.1 Keeping", "kind = \"retain\"\ndays = 90\nproof = 10".into()),
         ("7.1 Report", "kind = \"duty\"\nduty = \"report-back\"\nhours = 72".into()),
-        ("8.1 Term", format!("kind = \"term\"\nagreement = \"company-police\"\nversion = {number}\nfrom = 2026-01-01\nuntil = 2026-12-31")),
+        ("8.1 Term", format!("kind = \"term\"\nagreement = \"company-police\"\nversion = {number}\n{amends}from = 2026-01-01\nuntil = 2026-12-31")),
     ];
     let mut out = String::from("# Company and Bureau\n");
     for (heading, block) in clauses {
@@ -116,8 +118,15 @@ impl World {
     pub fn with(&self, status: Status, since: &str) -> Agreements {
         let company = &self.company_organisation;
         let agreement = self.signed.agreement();
-        let change =
-            StatusChange::sign(agreement, &partner("company"), status, at(since), "a test", company).unwrap();
+        let change = StatusChange::sign(
+            agreement,
+            &partner("company"),
+            status,
+            (at(since), at(since)),
+            "a test",
+            company,
+        )
+        .unwrap();
         Agreements::new(vec![self.signed.clone().with_change(&change).unwrap()])
     }
 

@@ -5,6 +5,7 @@
 //! us; times are UTC microseconds; placeholders are `$1`. Migrations are added, never edited.
 //! Reading takes any connection; writing takes a [`Tx`], so that what belongs together is kept together.
 
+pub mod crossings;
 pub mod custody;
 pub mod exhibits;
 pub mod findings;
@@ -14,6 +15,7 @@ pub mod manifest;
 pub mod records;
 pub mod settings;
 pub mod statement;
+pub mod statements;
 
 use super::{Home, StoreError, files};
 use sqlx::{
@@ -251,7 +253,7 @@ impl State {
 
 /// Every statement by name.
 pub fn statements() -> impl Iterator<Item = &'static Statement> {
-    let lists: [&'static [&'static Statement]; 10] = [
+    let lists: [&'static [&'static Statement]; 12] = [
         super::clock::STATEMENTS,
         custody::STATEMENTS,
         exhibits::STATEMENTS,
@@ -260,6 +262,8 @@ pub fn statements() -> impl Iterator<Item = &'static Statement> {
         leaves::STATEMENTS,
         manifest::STATEMENTS,
         settings::STATEMENTS,
+        crossings::STATEMENTS,
+        statements::STATEMENTS,
         records::STATEMENTS,
         super::doctor::STATEMENTS,
     ];
