@@ -90,4 +90,67 @@ pub enum PrivacyError {
         /// What was given (cut at 80 characters).
         text: String,
     },
+    /// A token over so few values could be turned back by trying them all.
+    #[error("a {what} of this form has only {size} values, fewer than a token needs ({least})")]
+    #[diagnostic(
+        code("CMT-1260"),
+        help("leave the value out, or agree on `pseudonym`, `aggregate(k)` or `never` for this category")
+    )]
+    DomainTooSmall {
+        /// What kind of value: `account`.
+        what: &'static str,
+        /// How many values have this form.
+        size: u128,
+        /// The bound of SP 800-38G revision 1: 1,000,000.
+        least: u128,
+    },
+    /// The value is not of the kind that was stated. It is not repeated here: errors are read by many.
+    #[error("the value is no {what}: {why}")]
+    #[diagnostic(code("CMT-1261"), help("check the record it stands in, and which category it was given"))]
+    NotOfKind {
+        /// What kind of value: `payment card`, `IBAN`, `account`, `token`.
+        what: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The text is no budget.
+    #[error("`{text}` is no epsilon")]
+    #[diagnostic(
+        code("CMT-1265"),
+        help("write epsilon as 0.1: above 0, at most 10, with at most six digits after the point")
+    )]
+    NotEpsilon {
+        /// What was given (cut at 80 characters).
+        text: String,
+    },
+    /// The text names no day, week or month.
+    #[error("`{text}` is no day, week or month")]
+    #[diagnostic(code("CMT-1266"), help("write a day as 2026-03-02, a week as 2026-W10, a month as 2026-03"))]
+    NotASpan {
+        /// What was given (cut at 80 characters).
+        text: String,
+    },
+    /// The mechanism could not be made, or does not keep what it was asked to keep.
+    #[error("the counts were not drawn: {why}")]
+    #[diagnostic(code("CMT-1267"), help("nothing left this home; report this with the program's version"))]
+    NotDrawn {
+        /// Why.
+        why: String,
+    },
+    /// The odometer of the data set stands too high.
+    #[error("epsilon {asked} is more than is left of the budget of {budget}: {left}")]
+    #[diagnostic(
+        code("CMT-1270"),
+        help(
+            "ask with a smaller epsilon or about another period; `comity doctor --budgets` lists what is spent"
+        )
+    )]
+    OverBudget {
+        /// What was asked for.
+        asked: crate::Epsilon,
+        /// What the data set has over all partners.
+        budget: crate::Epsilon,
+        /// What is left of it.
+        left: crate::Epsilon,
+    },
 }

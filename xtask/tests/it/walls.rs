@@ -43,6 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("cedar-policy", &["agreement"]),
     ("cedar-policy-symcc", &["agreement"]),
     ("age", &["evidence"]),
+    ("fpe", &["privacy"]),
     ("opendp", &["privacy"]),
     ("ipcrypt-rs", &["privacy"]),
     ("curve25519-dalek", &["privacy"]),

@@ -1,7 +1,11 @@
 //! What `privacy` promises, checked from outside.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed test should stop")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed test should stop")]
 
 mod count;
 mod customer;
+mod dp;
 mod key;
+mod odometer;
 mod pseudonym;
+mod span;
+mod token;
