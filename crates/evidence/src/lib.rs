@@ -15,6 +15,7 @@ pub mod hold;
 pub mod keystore;
 mod keystore_file;
 pub mod package;
+mod package_readme;
 mod package_verify;
 pub mod sealed;
 pub mod secret;

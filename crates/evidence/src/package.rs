@@ -7,15 +7,20 @@
 //! bagit.txt  bag-info.txt  manifest-sha256.txt  tagmanifest-sha256.txt   RFC 8493: `bagit.py --validate`, `sha256sum -c`
 //! data/…                                                                 the payload
 //! proofs/…                                                               ledger proofs (tag files)
+//! proofs/signer.pem                                                      the signer's public key (RFC 8410)
+//! README.txt                                                             how to verify with tools that are not ours
 //! signature.dsse.json                                                    DSSE over the tag manifest's digest
+//! signature.ed25519                                                      RFC 8032 over the tag manifest: `openssl pkeyutl`
 //! ```
-//! The signature covers the tag manifest, which covers every tag file and the payload manifest, which covers every
-//! payload file: no byte can change, and no file come or go, unseen.
+//! The signatures cover the tag manifest, which covers every tag file and the payload manifest, which covers every
+//! payload file: no byte can change, and no file come or go, unseen. Rights and times of files are no part of it: they
+//! do not survive the ways packages travel.
 //! Bounds: 100,000 files, names of 512 characters, a manifest of 64 MiB.
 
 pub use crate::package_verify::{PackageReport, verify_package};
-use crate::{EvidenceError, durable::flush, secret::TEMP_PREFIX};
-use ed25519_dalek::SigningKey;
+use crate::{EvidenceError, durable::flush, package_readme::readme, secret::TEMP_PREFIX};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use ledger::dsse;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -29,13 +34,18 @@ use terms::{Day, Digest};
 
 /// DSSE payload type of a package's signature.
 pub const PAYLOAD_TYPE: &str = "application/vnd.comity.package+json";
-pub(crate) const SCHEMA: &str = "comity.package/1";
+pub(crate) const SCHEMA: &str = "comity.package/2";
 pub(crate) const BAGIT: &str = "bagit.txt";
 pub(crate) const BAGIT_TEXT: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 pub(crate) const INFO: &str = "bag-info.txt";
 pub(crate) const MANIFEST: &str = "manifest-sha256.txt";
 pub(crate) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 pub(crate) const SIGNATURE: &str = "signature.dsse.json";
+pub(crate) const DETACHED: &str = "signature.ed25519";
+pub(crate) const README: &str = "README.txt";
+pub(crate) const PEM: &str = "proofs/signer.pem";
+/// DER of an Ed25519 SubjectPublicKeyInfo up to the key (RFC 8410 section 4).
+const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 pub(crate) const MAX_FILES: usize = 100_000;
 const MAX_NAME: usize = 512;
 const MAX_INFO: usize = 1024;
@@ -74,6 +84,12 @@ pub struct Packed {
     pub digest: Digest,
 }
 
+/// The public key as `openssl` reads it: SubjectPublicKeyInfo in PEM (RFC 8410 section 4, RFC 7468 section 13).
+pub fn public_key_pem(key: &VerifyingKey) -> String {
+    let der = [&SPKI[..], key.as_bytes()].concat();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
+}
+
 /// What the signature covers.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,7 +126,7 @@ pub fn write_package<'a>(
         root: build.path().to_owned(),
         payload: Manifest::new(),
         tags: Manifest::new(),
-        folded: BTreeSet::new(),
+        folded: BTreeSet::from([PEM.to_owned()]),
         size: 0,
     };
     for item in items {
@@ -196,10 +212,16 @@ impl Bag {
         let data = self.root.join("data");
         fs::create_dir_all(&data).map_err(|e| EvidenceError::file("make", &data, &e))?;
         let files = self.payload.len() as u64;
+        let stamps: Vec<&str> = self.tags.keys().filter_map(|n| n.strip_suffix(".tsr")).collect();
+        let text = readme(self.payload.contains_key("data/case.jsonld"), &stamps);
+        self.tag(README, &text)?;
+        self.tag(PEM, &public_key_pem(&signer.verifying_key()))?;
         self.tag(BAGIT, BAGIT_TEXT)?;
         self.tag(INFO, &info_text(info, date, self.size, files)?)?;
         self.tag(MANIFEST, &manifest_text(&self.payload))?;
-        let (digest, _) = self.write(TAG_MANIFEST, &mut manifest_text(&self.tags).as_bytes())?;
+        let tags = manifest_text(&self.tags);
+        let (digest, _) = self.write(TAG_MANIFEST, &mut tags.as_bytes())?;
+        self.write(DETACHED, &mut signer.sign(tags.as_bytes()).to_bytes().as_slice())?;
         let signed = Signed { schema: SCHEMA.into(), tagmanifest: digest };
         let signed =
             serde_json::to_vec(&signed).map_err(|e| EvidenceError::PackageSignature(e.to_string()))?;

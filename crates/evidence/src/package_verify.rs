@@ -3,12 +3,12 @@
 use crate::{
     EvidenceError,
     package::{
-        BAGIT, BAGIT_TEXT, INFO, MANIFEST, MAX_FILES, PAYLOAD_TYPE, SCHEMA, SIGNATURE, Signed, TAG_MANIFEST,
-        good_path,
+        BAGIT, BAGIT_TEXT, DETACHED, INFO, MANIFEST, MAX_FILES, PAYLOAD_TYPE, PEM, README, SCHEMA, SIGNATURE,
+        Signed, TAG_MANIFEST, good_path, public_key_pem,
     },
     secret::read_bounded,
 };
-use ed25519_dalek::VerifyingKey;
+use ed25519_dalek::{Signature, VerifyingKey};
 use ledger::dsse;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -21,6 +21,8 @@ use terms::Digest;
 
 const MAX_MANIFEST: usize = 64 << 20;
 const MAX_TAG: usize = 1 << 20;
+/// Tag files that every package has.
+const OURS: [&str; 5] = [BAGIT, INFO, MANIFEST, README, PEM];
 
 /// What a verified package holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct PackageReport {
     pub tags: BTreeMap<String, Digest>,
     /// Payload bytes.
     pub bytes: u64,
+    /// All files of the folder.
+    pub files: u64,
     /// The lines of `bag-info.txt`.
     pub info: Vec<(String, String)>,
 }
@@ -55,9 +59,10 @@ pub fn verify_package(dir: &Path, keys: &[(String, VerifyingKey)]) -> Result<Pac
         return Err(changed(TAG_MANIFEST, "its digest is not the signed one"));
     }
     let mut tags = manifest(TAG_MANIFEST, &tag_manifest, |p| !p.starts_with("data/"))?;
-    if let Some(name) = [BAGIT, INFO, MANIFEST].iter().find(|name| !tags.contains_key(**name)) {
+    if let Some(name) = OURS.iter().find(|name| !tags.contains_key(**name)) {
         return Err(changed(TAG_MANIFEST, &format!("it does not list {name}")));
     }
+    let signer = detached(&read(DETACHED, MAX_TAG)?, &tag_manifest, &signed_by, keys)?;
     // Tag files first: the payload manifest is believed only once its own bytes are right.
     check_files(dir, &there, &tags)?;
     let payload = manifest(MANIFEST, &read(MANIFEST, MAX_MANIFEST)?, |p| p.starts_with("data/"))?;
@@ -66,15 +71,18 @@ pub fn verify_package(dir: &Path, keys: &[(String, VerifyingKey)]) -> Result<Pac
     if read(BAGIT, MAX_TAG)? != BAGIT_TEXT.as_bytes() {
         return Err(changed(BAGIT, "it is not BagIt 1.0 in UTF-8"));
     }
+    if read(PEM, MAX_TAG)? != public_key_pem(&signer).as_bytes() {
+        return Err(changed(PEM, "it is not the key that signed"));
+    }
     let info = info(&read(INFO, MAX_TAG)?)?;
     let oxum = format!("{bytes}.{}", payload.len());
     if !info.iter().any(|(label, value)| label == "Payload-Oxum" && *value == oxum) {
         return Err(changed(INFO, "its Payload-Oxum does not fit the payload"));
     }
-    for ours in [BAGIT, INFO, MANIFEST] {
+    for ours in OURS {
         tags.remove(ours);
     }
-    Ok(PackageReport { digest: signed, signed_by, payload, tags, bytes, info })
+    Ok(PackageReport { digest: signed, signed_by, payload, tags, bytes, info, files: there.len() as u64 })
 }
 
 fn changed(file: &str, why: &str) -> EvidenceError {
@@ -102,6 +110,22 @@ fn signature(json: &[u8], keys: &[(String, VerifyingKey)]) -> Result<(Vec<String
         return Err(refuse(format!("it is not of {SCHEMA}")));
     }
     Ok((by, signed.tagmanifest))
+}
+
+/// The key whose detached signature this is: one of those that signed the envelope.
+fn detached(
+    signature: &[u8],
+    tag_manifest: &[u8],
+    signed_by: &[String],
+    keys: &[(String, VerifyingKey)],
+) -> Result<VerifyingKey, EvidenceError> {
+    let signature =
+        Signature::from_slice(signature).map_err(|_| changed(DETACHED, "it is no Ed25519 signature"))?;
+    let mut known = keys.iter().filter(|(id, _)| signed_by.contains(id));
+    known
+        .find(|(_, key)| key.verify_strict(tag_manifest, &signature).is_ok())
+        .map(|(_, key)| *key)
+        .ok_or_else(|| changed(DETACHED, "no key that signed the envelope made it"))
 }
 
 /// Reads a manifest as `sha256sum` writes it: digest, two blanks, path; ascending, each path once.
@@ -137,7 +161,7 @@ fn nothing_beside(
     payload: &BTreeMap<String, Digest>,
 ) -> Result<(), EvidenceError> {
     let listed =
-        |p: &String| tags.contains_key(p) || payload.contains_key(p) || p == SIGNATURE || p == TAG_MANIFEST;
+        |p: &String| tags.contains_key(p) || payload.contains_key(p) || [SIGNATURE, DETACHED, TAG_MANIFEST].contains(&p.as_str());
     if let Some(stray) = there.iter().find(|p| !listed(p)) {
         return Err(EvidenceError::PackageStray(stray.clone()));
     }

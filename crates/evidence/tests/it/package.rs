@@ -1,7 +1,7 @@
 //! A package verifies as packed and in no other state.
 
 use crate::vault::{files, in_memory};
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use evidence::{
     EvidenceError,
     package::{Item, Packed, verify_package, write_package},
@@ -122,15 +122,23 @@ fn what_was_added_is_named() {
 /// Signs a package folder again after its manifest was rewritten: what a hostile packer with a known key can do.
 fn sign_again(dir: &Path, manifest: &str) {
     fs::write(dir.join("manifest-sha256.txt"), manifest).unwrap();
-    let tags: String = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt", "proofs/0001.tlog-proof"]
-        .iter()
+    let names = [
+        "README.txt",
+        "bag-info.txt",
+        "bagit.txt",
+        "manifest-sha256.txt",
+        "proofs/0001.tlog-proof",
+        "proofs/signer.pem",
+    ];
+    let tags: String = (names.iter())
         .map(|n| format!("{}  {n}\n", Digest::of(&fs::read(dir.join(n)).unwrap())))
         .collect();
     fs::write(dir.join("tagmanifest-sha256.txt"), &tags).unwrap();
     let signed =
-        format!(r#"{{"schema":"comity.package/1","tagmanifest":"{}"}}"#, Digest::of(tags.as_bytes()));
+        format!(r#"{{"schema":"comity.package/2","tagmanifest":"{}"}}"#, Digest::of(tags.as_bytes()));
     let envelope = dsse::sign(evidence::package::PAYLOAD_TYPE, signed.as_bytes(), &node(1)).unwrap();
     fs::write(dir.join("signature.dsse.json"), envelope.to_json()).unwrap();
+    fs::write(dir.join("signature.ed25519"), node(1).sign(tags.as_bytes()).to_bytes()).unwrap();
 }
 
 #[test]
@@ -203,6 +211,108 @@ async fn an_exhibit_goes_from_the_vault_into_a_package_unread_by_others() {
     });
     assert_eq!(packed.await.unwrap().unwrap().bytes, 300_000);
     assert_eq!(verify_package(&dir, &known(1)).unwrap().payload[&format!("data/exhibits/{id}")], id.0);
+}
+
+/// Any one bit of a package, wherever it lies.
+#[test]
+fn ten_thousand_flipped_bits_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("p");
+    pack(&dir);
+    let files: Vec<_> = files(&dir).into_iter().map(|f| (fs::read(&f).unwrap(), f)).collect();
+    let total: usize = files.iter().map(|(bytes, _)| bytes.len()).sum();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut touched = std::collections::BTreeSet::new();
+    for _ in 0..10_000 {
+        // xorshift64* (Vigna): a seed, so that a failure comes again.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let dice = usize::try_from(state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16).unwrap();
+        let (mut at, bit) = (dice / 8 % total, dice % 8);
+        let (bytes, file) = (files.iter())
+            .find(|(bytes, _)| {
+                let here = at < bytes.len();
+                at -= if here { 0 } else { bytes.len() };
+                here
+            })
+            .unwrap();
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << bit;
+        fs::write(file, &changed).unwrap();
+        let refused = verify_package(&dir, &known(1));
+        fs::write(file, bytes).unwrap();
+        assert!(refused.is_err(), "byte {at} bit {bit} of {}", file.display());
+        touched.insert(file.clone());
+    }
+    assert!(touched.len() >= 8, "{touched:?}");
+    verify_package(&dir, &known(1)).unwrap();
+}
+
+/// Names are part of what is signed; rights and times are not: they do not survive a stick or a mail.
+#[test]
+fn names_count_and_rights_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("p");
+    pack(&dir);
+    for (from, to) in [
+        ("data/empty", "data/Empty"),
+        ("data/empty", "data/emptz"),
+        ("data/empty", "empty"),
+        ("data/exhibits/sample.bin", "data/sample.bin"),
+        ("data/exhibits", "data/exhibit"),
+        ("proofs/0001.tlog-proof", "proofs/0002.tlog-proof"),
+        ("proofs/signer.pem", "proofs/signer.pem.bak"),
+        ("README.txt", "readme.txt"),
+        ("bagit.txt", "bagit.tx"),
+        ("bag-info.txt", "data/bag-info.txt"),
+        ("manifest-sha256.txt", "manifest-sha512.txt"),
+        ("tagmanifest-sha256.txt", "tagmanifest-sha1.txt"),
+        ("signature.dsse.json", "signature.json"),
+        ("signature.ed25519", "signature.bin"),
+    ] {
+        fs::rename(dir.join(from), dir.join(to)).unwrap();
+        assert!(verify_package(&dir, &known(1)).is_err(), "{from} as {to}");
+        fs::rename(dir.join(to), dir.join(from)).unwrap();
+    }
+    // Two files change places: each name is there, each content is there.
+    let (a, b, c) = (dir.join("data/empty"), dir.join("data/exhibits/sample.bin"), folder.path().join("c"));
+    let swap = || {
+        fs::rename(&a, &c).unwrap();
+        fs::rename(&b, &a).unwrap();
+        fs::rename(&c, &b).unwrap();
+    };
+    swap();
+    assert!(verify_package(&dir, &known(1)).is_err());
+    swap();
+    let whole = verify_package(&dir, &known(1)).unwrap();
+    #[cfg(unix)]
+    for mode in [0o400, 0o600, 0o644, 0o755, 0o777] {
+        use std::os::unix::fs::PermissionsExt as _;
+        for file in files(&dir) {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        assert_eq!(verify_package(&dir, &known(1)).unwrap(), whole, "{mode:o}");
+    }
+}
+
+/// The two signatures are of one signer: an envelope by one known key and a detached signature by another is no package.
+#[test]
+fn both_signatures_are_of_the_same_signer() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("p");
+    pack(&dir);
+    let tags = fs::read(dir.join("tagmanifest-sha256.txt")).unwrap();
+    let both: Vec<_> = [known(1), known(2)].concat();
+    verify_package(&dir, &both).unwrap();
+    fs::write(dir.join("signature.ed25519"), node(2).sign(&tags).to_bytes()).unwrap();
+    for keys in [known(1), both] {
+        let refused = verify_package(&dir, &keys).unwrap_err();
+        assert!(
+            matches!(&refused, EvidenceError::PackageChanged { file, .. } if file == "signature.ed25519"),
+            "{refused}"
+        );
+    }
 }
 
 proptest! {
