@@ -3,7 +3,7 @@
 //! Here: the event, its statement, its signature by the node key, and reading it back. Elsewhere: appending
 //! (`ledger::log`), and the exhibit's identity: the leaf holds its salted commitment only.
 
-use crate::EvidenceError;
+use crate::{EvidenceError, disclosure::Mark};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use ledger::{
     Commitment,
@@ -38,6 +38,10 @@ pub enum Act {
     Hold,
     /// Let go from a hold.
     Lift,
+    /// Marked in a case's disclosure schedule.
+    Disclose,
+    /// Stamped by a time-stamping authority (RFC 3161).
+    Stamp,
     /// Packed for an addressee.
     Package,
     /// A pseudonym in it was resolved.
@@ -107,6 +111,18 @@ pub struct Event {
     /// Commitment of the exhibit this one was unpacked from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<Commitment>,
+    /// The second of four eyes, for acts that need them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<PersonId>,
+    /// Until when, for a hold that ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Marks in a disclosure schedule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// SHA-256 of a document that stands behind the act: the approval that two persons signed, a time-stamp token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Digest>,
 }
 
 impl Event {
@@ -176,6 +192,10 @@ mod tests {
             },
             obtained: Some(Obtained::Voluntary),
             derived: None,
+            second: None,
+            until: None,
+            marks: Vec::new(),
+            document: None,
         }
     }
 

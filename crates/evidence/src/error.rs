@@ -157,6 +157,22 @@ pub enum EvidenceError {
     #[error("the package's signature does not stand: {0}")]
     #[diagnostic(code("CMT-0425"), help("compare the key ids with those in the agreement"))]
     PackageSignature(String),
+    /// Marks of a disclosure schedule that do not go together.
+    #[error("an exhibit needs a mark, and cannot be both used and unused")]
+    #[diagnostic(
+        code("CMT-0430"),
+        help("mark it `used` or `unused`, and `exculpatory` or `sensitive` beside that where it is so")
+    )]
+    Marks,
+    /// A time-stamp token that does not hold.
+    #[error("the time-stamp token does not hold: {0}")]
+    #[diagnostic(
+        code("CMT-0440"),
+        help(
+            "ask the authority for a token again; `openssl ts -reply -text -token_in -in FILE` shows what it says"
+        )
+    )]
+    Stamp(crate::timestamp::StampError),
     /// A label or value that bag-info.txt cannot carry.
     #[error("`{0}` cannot stand in a package's description")]
     #[diagnostic(code("CMT-0426"), help("one line of text, 1 to 1,024 bytes, no colon in the label"))]

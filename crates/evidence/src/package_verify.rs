@@ -160,8 +160,11 @@ fn nothing_beside(
     tags: &BTreeMap<String, Digest>,
     payload: &BTreeMap<String, Digest>,
 ) -> Result<(), EvidenceError> {
-    let listed =
-        |p: &String| tags.contains_key(p) || payload.contains_key(p) || [SIGNATURE, DETACHED, TAG_MANIFEST].contains(&p.as_str());
+    let listed = |p: &String| {
+        tags.contains_key(p)
+            || payload.contains_key(p)
+            || [SIGNATURE, DETACHED, TAG_MANIFEST].contains(&p.as_str())
+    };
     if let Some(stray) = there.iter().find(|p| !listed(p)) {
         return Err(EvidenceError::PackageStray(stray.clone()));
     }

@@ -3,8 +3,9 @@
 use crate::node::share::What;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use evidence::disclosure::Mark;
 use std::path::PathBuf;
-use terms::{Category, Obtained, Protection, Purpose, ThreatId, Timestamp};
+use terms::{Category, Obtained, Protection, Purpose, Role, ThreatId, Timestamp};
 
 /// One partner's node.
 #[derive(Debug, Parser)]
@@ -264,7 +265,132 @@ pub enum CaseVerb {
         /// The case.
         case: String,
     },
+    /// Place a preservation duty: it beats recall, retention and erasure.
+    Hold {
+        /// A case, an exhibit (its id or first digits), or `everything`.
+        on: String,
+        /// The first moment at which it no longer stands; without it, until it is lifted.
+        #[arg(long, value_name = "DATE")]
+        until: Option<Timestamp>,
+        /// What it rests on.
+        #[command(flatten)]
+        ground: Grounds,
+    },
+    /// Lift a hold.
+    Lift {
+        /// The hold.
+        hold: String,
+        /// Why; it stands on the ledger, so name no one.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// List the holds.
+    Holds,
+    /// List what agreements oblige this home to erase, and erase what is due.
+    Retention {
+        /// Erase what is due now; needs --second.
+        #[arg(long, requires = "second")]
+        erase: bool,
+        /// The second of four eyes.
+        #[arg(long, value_name = "PERSON")]
+        second: Option<String>,
+    },
+    /// Destroy exhibits of a case for good, with everything in this home by which they would live on.
+    Erase {
+        /// The case.
+        case: String,
+        /// An exhibit, by its id or first digits (repeatable); without one, every exhibit of the case.
+        #[arg(long, value_name = "ID")]
+        exhibit: Vec<String>,
+        /// Why; it stands on the ledger, so name no one.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// The second of four eyes: one of the two is counsel or data-protection officer.
+        #[arg(long, value_name = "PERSON")]
+        second: String,
+    },
+    /// Record that an exhibit, which was intelligence, became evidence.
+    Admit {
+        /// The exhibit, by its id or first digits.
+        exhibit: String,
+        /// How it was obtained as evidence, where that is another way than before.
+        #[arg(long, value_enum)]
+        obtained: Option<How>,
+        /// What it rests on.
+        #[command(flatten)]
+        ground: Grounds,
+    },
+    /// Show the disclosure schedule of a case, or mark exhibits in it.
+    Disclosure {
+        /// The case.
+        case: String,
+        /// An exhibit to mark, by its id or first digits (repeatable).
+        #[arg(long, value_name = "ID", requires_all = ["mark", "reason"])]
+        exhibit: Vec<String>,
+        /// What it is to the case (repeatable): `used` or `unused`, `exculpatory`, `sensitive`.
+        #[arg(long, value_name = "MARK", value_parser = mark, requires = "exhibit")]
+        mark: Vec<Mark>,
+        /// Why; it stands on the ledger, so name no one.
+        #[arg(long, value_name = "TEXT", requires = "exhibit")]
+        reason: Option<String>,
+    },
+    /// Write a case's package for one addressee: evidence, custody, schedule, proofs.
+    Package {
+        /// The case.
+        case: String,
+        /// For whom.
+        #[arg(long, value_name = "ADDRESSEE")]
+        to: String,
+        /// Folder of the package, which must not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Seal it as one file for this age recipient too (`age1…`).
+        #[arg(long, value_name = "RECIPIENT")]
+        seal_to: Option<String>,
+        /// The authority under which it is handed over.
+        #[arg(long, value_name = "ID")]
+        authority: Option<String>,
+        /// Show what would be in it.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Say what a time-stamping authority is to stamp, or take its token in.
+    Stamp {
+        /// An exhibit (its id or first digits), `checkpoint`, or a package's folder.
+        on: String,
+        /// The authority's token or answer (RFC 3161).
+        #[arg(long, value_name = "FILE")]
+        token: Option<PathBuf>,
+        /// The nonce that was asked with, as hexadecimal digits.
+        #[arg(long, value_name = "HEX", requires = "token", value_parser = digits)]
+        nonce: Option<Nonce>,
+    },
+    /// List the people of this node and their roles, or add one.
+    People {
+        /// Add this person, or change their role.
+        #[arg(long, value_name = "NAME", requires = "role")]
+        add: Option<String>,
+        /// Their role.
+        #[arg(long, value_name = "ROLE", value_parser = role, requires = "add")]
+        role: Option<Role>,
+    },
 }
+
+/// What a hold or an admission rests on.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct Grounds {
+    /// The authority, by its id.
+    #[arg(long, value_name = "ID")]
+    pub authority: Option<String>,
+    /// The reason in words; it stands on the ledger, so name no one.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// A nonce's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nonce(pub Vec<u8>);
 
 /// `comity plan`
 #[derive(Debug, Args)]
@@ -424,8 +550,17 @@ pub struct Share {
 /// `comity verify`
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// A package's folder or a receipt's file; without it the home is verified.
+    /// A package's folder, or the file of a receipt, proof of erasure or time-stamp token; without it the home is verified.
     pub path: Option<PathBuf>,
+    /// What a time-stamp token stamps: a file, or a package's folder.
+    #[arg(long, value_name = "PATH", requires_all = ["path", "roots"])]
+    pub stamps: Option<PathBuf>,
+    /// Root certificates of the authorities you trust (PEM), for a time-stamp token.
+    #[arg(long, value_name = "FILE", requires = "stamps")]
+    pub roots: Option<PathBuf>,
+    /// The nonce that was asked with, as hexadecimal digits.
+    #[arg(long, value_name = "HEX", requires = "stamps", value_parser = digits)]
+    pub nonce: Option<Nonce>,
     /// The node key that signed a package, as its partner's `comity agree key` prints it (repeatable); no home is needed then.
     #[arg(long, value_name = "KEY", requires = "path")]
     pub key: Vec<String>,
@@ -505,6 +640,22 @@ fn form_of(word: &str) -> Result<Protection, String> {
 }
 
 /// Words of a closed vocabulary, for messages.
+fn mark(word: &str) -> Result<Mark, String> {
+    Mark::from_word(word).ok_or_else(|| format!("one of {}", words(Mark::ALL.iter().map(|m| m.word()))))
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    const ROLES: [&str; 7] =
+        ["analyst", "case-lead", "counsel", "data-protection-officer", "commander", "auditor", "operator"];
+    let known = serde_json::from_value(serde_json::Value::String(word.to_owned())).ok();
+    known.ok_or_else(|| format!("one of {}", words(ROLES.into_iter())))
+}
+
+fn digits(text: &str) -> Result<Nonce, String> {
+    let even = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
+    hex::decode(even.trim_start_matches("0x")).map(Nonce).map_err(|_| "give hexadecimal digits".to_owned())
+}
+
 fn words<'a>(of: impl Iterator<Item = &'a str>) -> String {
     of.map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
 }

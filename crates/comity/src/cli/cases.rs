@@ -5,7 +5,7 @@ use super::errors::Fault;
 use super::home::Meant;
 use super::laboratory::more;
 use super::out::{Out, Table, count, counted};
-use super::{Done, Outcome};
+use super::{Done, Outcome, custody};
 use crate::node::Node;
 use crate::node::error::NodeError;
 use serde::Serialize;
@@ -83,6 +83,11 @@ pub async fn case(meant: &Meant, verb: &CaseVerb, out: &mut Out) -> Done {
         CaseVerb::Close { case } => show(&node.case_close(case).await?, out),
         CaseVerb::Reopen { case } => show(&node.case_reopen(case).await?, out),
         CaseVerb::Report { case, out: to } => report(&node, case, to, out).await?,
+        other => {
+            let done = custody::custody(&node, other, out).await;
+            node.close().await?;
+            return done;
+        }
     }
     node.close().await?;
     Ok(Outcome::Done)

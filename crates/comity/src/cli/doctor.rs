@@ -17,11 +17,11 @@ use crate::store::doctor::{self, Check, Depth};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::{
     Batch, ClockAnswer, Config, Home, Loaded, Mode, NodeClock, Sources, State, StoreError, TelemetryFolder,
-    config, records, vault,
+    config, vault,
 };
 use crate::work::{Frame, Input, Mode as Work, Pool, WorkError};
 use evidence::custody::{Act, Why};
-use evidence::{FileKeystore, Hold, hold};
+use evidence::{FileKeystore, hold};
 use ledger::{NoteKey, Trust, dsse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -266,9 +266,7 @@ async fn answer(node: &Node, reason: &str) -> Result<ClockAnswer, NodeError> {
 async fn sweep(meant: &Meant, out: &mut Out) -> Done {
     let node = meant.open("doctor").await?;
     let strays = strays(&node).await?;
-    let mut conn = node.state.read().await?;
-    let holds: Vec<Hold> = records::HOLDS.all(&mut conn).await?.into_iter().map(|r| r.body).collect();
-    drop(conn);
+    let holds = node.holds().await?;
     for id in &strays {
         let cleared = hold::clear(*id, &holds, node.clock.now()).map_err(NodeError::from)?;
         node.vault.erase(cleared).await.map_err(NodeError::from)?;

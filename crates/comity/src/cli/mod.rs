@@ -9,6 +9,7 @@
 
 pub mod args;
 mod cases;
+mod custody;
 mod demo;
 mod doctor;
 mod errors;

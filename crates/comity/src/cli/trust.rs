@@ -8,8 +8,8 @@ use super::out::{Out, Table, bytes, counted};
 use super::progress::Progress;
 use super::{Done, Outcome};
 use crate::node::error::Ending;
-use crate::node::keys;
 use crate::node::verify::{self, Problem, Verified};
+use crate::node::{self, keys};
 use crate::store::home;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +22,9 @@ const SHOWN: usize = 40;
 /// A package alone needs no home: a court has none.
 pub fn meant(args: &Verify, global: &Global) -> Result<Meant, Fault> {
     let unopened = Meant::new(global)?;
+    if args.stamps.is_some() {
+        return Ok(unopened);
+    }
     let package = args.path.as_ref().is_some_and(|p| p.is_dir());
     let no_home = home::read_format(&unopened.dir).is_err();
     if package && (!args.key.is_empty() || no_home) { Ok(unopened) } else { Meant::unlocked(global) }
@@ -29,6 +32,9 @@ pub fn meant(args: &Verify, global: &Global) -> Result<Meant, Fault> {
 
 /// Verifies and says what is not as it was.
 pub async fn verify(meant: &Meant, args: &Verify, out: &mut Out) -> Done {
+    if let (Some(token), Some(on), Some(roots)) = (&args.path, &args.stamps, &args.roots) {
+        return stamp(token, on, roots, args, out);
+    }
     let bar = Progress::open(out, "verifying");
     let verified = match &args.path {
         None => verify::home(&meant.options()?, &|name| bar.tick(name)).await?,
@@ -44,9 +50,20 @@ pub async fn verify(meant: &Meant, args: &Verify, out: &mut Out) -> Done {
     Ok(if verified.whole() { Outcome::Done } else { Ending::NotVerified.into() })
 }
 
+/// A time-stamp token over a file or a package: no home is needed.
+fn stamp(token: &Path, on: &Path, roots: &Path, args: &Verify, out: &mut Out) -> Done {
+    let nonce = args.nonce.as_ref().map(|n| n.0.as_slice());
+    let stamp = node::stamp::verify(token, on, &node::stamp::roots(roots)?, nonce)?;
+    out.object(&serde_json::json!({ "schema": "comity.stamp/1", "on": on, "stamp": stamp }));
+    out.line(format!("the time stamp holds: {} existed at {}", on.display(), stamp.time));
+    out.labelled("by", &stamp.authority);
+    out.labelled("under", &stamp.root);
+    Ok(Outcome::Done)
+}
+
 async fn receipt(meant: &Meant, path: &Path) -> Result<Verified, Fault> {
     let node = meant.open("verify").await?;
-    let verified = node.verify_receipt(path).await?;
+    let verified = node.verify_file(path).await?;
     node.close().await?;
     Ok(verified)
 }

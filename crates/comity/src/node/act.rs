@@ -10,6 +10,7 @@
 //!                         data/assets.json          what is known of the assets concerned
 //!                         data/findings.json        the findings these rest on, and which were withheld and why
 //!                         data/exhibits/ID.bin      samples that the findings rest on
+//!                         data/case.jsonld          the samples and their custody in CASE/UCO
 //!                         data/salts.json           opens the leaf's commitments to the files above
 //!                         proofs/package.leaf.json  the leaf that this packing put on the ledger
 //!                         proofs/package.tlog-proof its inclusion, with the signed checkpoint (C2SP tlog-proof)
@@ -28,7 +29,8 @@ use crate::store::files::{Disk, Files as _};
 use crate::store::leaves::{self, NewLeaf};
 use crate::store::records::{self, Record};
 use crate::store::{Batch, findings};
-use evidence::custody::{Act, Why};
+use evidence::case_uco::{self, Described};
+use evidence::custody::{Act, Event, Why};
 use evidence::package::{Item, verify_package, write_package};
 use ledger::proof::{TlogProof, prove_inclusion};
 use ledger::{Commitment, NoteKey, Salt, checkpoint, commit, dsse};
@@ -117,18 +119,18 @@ struct Content {
 }
 
 /// A leaf on the ledger with its proof.
-struct Proof {
+pub(super) struct Proof {
     index: u64,
-    text: Vec<u8>,
-    checkpoint: Vec<u8>,
-    vkey: String,
+    pub(super) text: Vec<u8>,
+    pub(super) checkpoint: Vec<u8>,
+    pub(super) vkey: String,
 }
 
 #[derive(Serialize)]
-struct Opening {
-    file: String,
-    sha256: Digest,
-    salt: String,
+pub(super) struct Opening {
+    pub(super) file: String,
+    pub(super) sha256: Digest,
+    pub(super) salt: String,
 }
 
 impl Node {
@@ -297,6 +299,7 @@ impl Node {
         }
         let leaf = self.note_packing(case, &content.exhibits, commitments).await?;
         let proof = self.prove(&leaf.id).await?;
+        let described = self.in_case_uco(case, &content.exhibits).await?;
         let salts = pretty(&serde_json::json!({
             "schema": "comity.salts/1",
             "how": "each commitment of the leaf is HMAC-SHA256 with the salt as key over the SHA-256 of the file",
@@ -308,6 +311,7 @@ impl Node {
             Item::payload("assets.json", content.assets.as_slice()),
             Item::payload("findings.json", content.findings.as_slice()),
             Item::payload("salts.json", salts.as_slice()),
+            Item::payload("case.jsonld", described.as_slice()),
             Item::proof("package.leaf.json", leaf.body.as_slice()),
         ];
         items.extend(samples.iter().map(|(name, bytes)| Item::payload(name, bytes.as_slice())));
@@ -345,6 +349,32 @@ impl Node {
         Ok(tx.commit().await?)
     }
 
+    /// The samples and their custody in CASE/UCO.
+    async fn in_case_uco(&self, case: &CaseId, ids: &[ExhibitId]) -> Result<Vec<u8>, NodeError> {
+        let mut all = Vec::new();
+        for id in ids {
+            let mut conn = self.state.read().await?;
+            let Some(exhibit) = exhibits::find(&mut conn, id).await? else { continue };
+            drop(conn);
+            let rows = self.custody_of(id).await?;
+            let events: Vec<Event> =
+                rows.into_iter().filter_map(|r| serde_json::from_value(r.body).ok()).collect();
+            all.push((exhibit, events, format!("data/exhibits/{id}.bin")));
+        }
+        let described: Vec<Described<'_>> = (all.iter().enumerate())
+            .map(|(at, (exhibit, events, file))| Described {
+                id: exhibit.id,
+                number: format!("E-{}", at + 1),
+                size: exhibit.size,
+                kind: exhibit.kind.word(),
+                obtained: exhibit.obtained,
+                file: Some(file),
+                custody: events,
+            })
+            .collect();
+        Ok(pretty(&case_uco::graph(case.as_str(), &format!("Case {case}"), &described)))
+    }
+
     /// One leaf for the package: its orders and its exhibits are the subjects. A custody row for each exhibit.
     async fn note_packing(
         &self,
@@ -369,7 +399,7 @@ impl Node {
     }
 
     /// The proof that a leaf stands on the ledger; none where no checkpoint covers it yet.
-    async fn prove(&self, leaf: &str) -> Result<Option<Proof>, NodeError> {
+    pub(super) async fn prove(&self, leaf: &str) -> Result<Option<Proof>, NodeError> {
         let mut conn = self.state.read().await?;
         let found = leaves::find(&mut conn, leaf).await?;
         drop(conn);
@@ -418,7 +448,7 @@ fn recheck(plan: &Plan, fresh: Situation) -> Result<Option<String>, String> {
 }
 
 /// Why a finding is named and not handed over; none where it is.
-fn reserve(finding: &Finding, acts: bool) -> Option<&'static str> {
+pub(super) fn reserve(finding: &Finding, acts: bool) -> Option<&'static str> {
     match &finding.body {
         FindingBody::Beacon { .. } | FindingBody::GeneratedNames { .. } => Some("it names a customer's host"),
         FindingBody::Activity { places, .. } if places.iter().any(|(_, n)| *n < SMALLEST) => {
@@ -433,7 +463,7 @@ fn reserve(finding: &Finding, acts: bool) -> Option<&'static str> {
     }
 }
 
-fn pretty(value: &serde_json::Value) -> Vec<u8> {
+pub(super) fn pretty(value: &serde_json::Value) -> Vec<u8> {
     let mut out = serde_json::to_vec_pretty(value).unwrap_or_default();
     out.push(b'\n');
     out

@@ -207,6 +207,54 @@ pub enum NodeError {
         /// What changed.
         what: String,
     },
+    /// Four eyes are needed, or another role.
+    #[error("this needs other eyes: {why}")]
+    #[diagnostic(
+        code("CMT-1180"),
+        help(
+            "`comity case people` lists who is here in which role; name the second with --second, the first with --person"
+        )
+    )]
+    FourEyes {
+        /// Why.
+        why: String,
+    },
+    /// An erasure has not come to its end.
+    #[error("the erasure has not come to its end: {what}")]
+    #[diagnostic(
+        code("CMT-1181"),
+        help(
+            "run the command again: it goes on where it stopped, and nothing is called erased before it is"
+        )
+    )]
+    Unfinished {
+        /// What is left.
+        what: String,
+    },
+    /// A file that carries no signature of its own.
+    #[error("`{file}` is neither a package's folder nor a receipt: it looks like {what}")]
+    #[diagnostic(
+        code("CMT-1183"),
+        help(
+            "`comity verify` takes a package's folder, a receipt, a proof of erasure, or a token with --stamps; alone it verifies the home"
+        )
+    )]
+    NotVerifiable {
+        /// The file.
+        file: String,
+        /// What it looks like.
+        what: String,
+    },
+    /// What would bring the erased back stays.
+    #[error("{what}")]
+    #[diagnostic(
+        code("CMT-1182"),
+        help("name that exhibit too: what was taken out of it would come back from it")
+    )]
+    Contained {
+        /// What contains what.
+        what: String,
+    },
 }
 
 impl NodeError {
@@ -218,10 +266,13 @@ impl NodeError {
     /// How the command ends.
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Refused { .. } => Ending::Refused,
+            Self::Refused { .. } | Self::FourEyes { .. } => Ending::Refused,
+            Self::Evidence(evidence::EvidenceError::Held { .. }) => Ending::Refused,
+            Self::Evidence(evidence::EvidenceError::Stamp(_)) => Ending::NotVerified,
+            Self::Unfinished { .. } => Ending::Incomplete,
             Self::NotVerified { .. } | Self::Unsound { .. } => Ending::NotVerified,
             Self::CannotTell { .. } => Ending::CannotTell,
-            Self::Id(_) | Self::Value { .. } => Ending::Usage,
+            Self::Id(_) | Self::Value { .. } | Self::NotVerifiable { .. } => Ending::Usage,
             _ => Ending::Error,
         }
     }

@@ -156,6 +156,28 @@ impl Keys {
         self.sealing.recipient()
     }
 
+    /// Gives a person a key of their own, unless they have one; the public half. What this value itself shows of people
+    /// stays as it was opened.
+    pub fn enrol(&self, folder: &Path, person: &PersonId) -> Result<String, NodeError> {
+        let mut public = read_public(folder)?;
+        check_name(&person.0)?;
+        if let Some(known) = public.people.get(&person.0) {
+            return Ok(known.clone());
+        }
+        let key = SigningKey::generate(&mut OsRng);
+        write_signing(folder, &format!("person-{person}"), &self.home.recipient(), &key)?;
+        let shown = shown(&key.verifying_key());
+        public.people.insert(person.0.clone(), shown.clone());
+        write_public(folder, &public)?;
+        Ok(shown)
+    }
+
+    /// A person's key.
+    pub fn of_person(&self, folder: &Path, person: &PersonId) -> Result<SigningKey, NodeError> {
+        check_name(&person.0)?;
+        read_signing(folder, &format!("person-{person}"), &self.home)
+    }
+
     /// Adds a person with a key of their own; nothing happens where they have one.
     pub fn add_person(&mut self, folder: &Path, person: &PersonId) -> Result<(), NodeError> {
         check_name(&person.0)?;

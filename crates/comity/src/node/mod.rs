@@ -8,16 +8,24 @@ pub mod agree;
 pub mod analyze;
 pub mod assess;
 pub mod case;
+pub mod disclose;
+pub mod erase;
+mod erased;
 pub mod error;
+pub mod hand;
+pub mod hold;
 pub mod ingest;
 pub mod keys;
 pub mod measure;
 mod payload;
+pub mod people;
 pub mod plan;
 pub mod protect;
 pub mod receive;
 pub mod reporting;
+pub mod retain;
 pub mod share;
+pub mod stamp;
 pub mod verify;
 
 use crate::store::{
@@ -249,7 +257,7 @@ impl Node {
         // Objects that this process writes are spared by the vault itself.
         self.vault.sweep(Timestamp(i64::MAX)).await?;
         self.sequencer.run().await?;
-        Ok(())
+        self.finish_erasures().await
     }
 
     /// Makes everything durable and lets the home go.
@@ -277,6 +285,10 @@ impl Node {
             },
             obtained: None,
             derived: None,
+            second: None,
+            until: None,
+            marks: Vec::new(),
+            document: None,
         }
     }
 

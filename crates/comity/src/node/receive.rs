@@ -108,7 +108,7 @@ impl Node {
             records: asked.records,
             at: now,
         };
-        self.keep_received(&accepted, exhibit, &crossing, Digest::of(&bytes), now).await?;
+        self.keep_received(&accepted, exhibit, &exhibits, &crossing, Digest::of(&bytes), now).await?;
         let head = self.sequencer.head().await?;
         let position = LedgerPosition { origin: head.origin.clone(), size: head.size, root: head.root };
         let receipt = receipt::make(&accepted, &self.keys.node, position, answers)?;
@@ -146,6 +146,7 @@ impl Node {
         &self,
         accepted: &Accepted,
         exhibit: ExhibitId,
+        items: &[ExhibitId],
         crossing: &Crossing,
         bundle: Digest,
         now: Timestamp,
@@ -171,7 +172,16 @@ impl Node {
             status: "received".into(),
             at: now,
             until: accepted.erase_by(),
-            body: KeptRelease { record, exhibit, erase_by: accepted.erase_by() },
+            body: KeptRelease {
+                record,
+                exhibit,
+                erase_by: accepted.erase_by(),
+                items: items.to_vec(),
+                proof_days: accepted.duties().iter().find_map(|d| match d {
+                    agreement::Duty::EraseProofDays(days) => Some(*days),
+                    _ => None,
+                }),
+            },
         };
         let batch = Batch { leaves: vec![NewLeaf::new(leaf)], ..Batch::default() };
         let mut tx = self.state.begin().await?;

@@ -107,6 +107,12 @@ pub struct KeptRelease {
     pub exhibit: ExhibitId,
     /// By when it must be erased.
     pub erase_by: Option<Timestamp>,
+    /// The exhibits that were taken out of it, where it was received.
+    #[serde(default)]
+    pub items: Vec<ExhibitId>,
+    /// Days after the erasure within which the giver wants a proof of it.
+    #[serde(default)]
+    pub proof_days: Option<u32>,
 }
 
 /// The refusal as an error with its clauses.
@@ -329,7 +335,13 @@ impl Node {
             status: "released".into(),
             at: now,
             until: header.erase_by,
-            body: KeptRelease { record: record.clone(), exhibit, erase_by: header.erase_by },
+            body: KeptRelease {
+                record: record.clone(),
+                exhibit,
+                erase_by: header.erase_by,
+                items: Vec::new(),
+                proof_days: None,
+            },
         };
         let mut tx = self.state.begin().await?;
         crate::store::commit::write(&mut tx, &batch, now).await?;

@@ -175,8 +175,7 @@ pub fn verify_package(dir: &Path, keys: &[VerifyingKey]) -> Verified {
     match evidence::package::verify_package(dir, &named) {
         Ok(report) => {
             out.exhibits = report.payload.len() as u64;
-            // Beside the listed ones: the two manifests, the declaration, the description and the signature.
-            out.files = (report.payload.len() + report.tags.len()) as u64 + 5;
+            out.files = report.files;
             out.bytes = report.bytes;
             out.signed_by = report.signed_by;
         }
@@ -209,7 +208,7 @@ fn signer_of(dir: &Path) -> Option<NoteKey> {
 }
 
 /// A file's bytes up to a bound; none where it is not there. What is larger is an error and is not read.
-fn bounded(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
+pub(super) fn bounded(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -258,6 +257,23 @@ fn blamed(error: &LedgerError) -> Vec<String> {
     }
 }
 
+/// What a file that cannot be verified alone looks like, in words.
+fn looks_like(bytes: &[u8]) -> String {
+    if super::stamp::looks_like_token(bytes) {
+        return "a time-stamp token: say what it stamps with --stamps, and whom you trust with --roots"
+            .into();
+    }
+    if bytes.is_empty() {
+        return "an empty file".into();
+    }
+    let known = malware::recognise(bytes).or_else(|| exchange::recognise(bytes));
+    let known = known.or_else(|| botnet::recognise(bytes));
+    match known {
+        Some(kind) => format!("`{}`: `comity ingest` takes it in as an exhibit", kind.word()),
+        None => "nothing that is known here".into(),
+    }
+}
+
 /// Where an exhibit's key lies, below the home.
 fn key_file(id: &ExhibitId) -> String {
     let name = id.to_string();
@@ -291,6 +307,60 @@ impl Node {
         if let Err(error) = self.agreements().await {
             out.error(&error, "state.db");
         }
+        Ok(out)
+    }
+
+    /// Verifies a file by what it is: a receipt, or a partner's proof of erasure.
+    ///
+    /// # Errors
+    /// CMT-1183 for anything else, naming what it looks like; when the file cannot be read.
+    pub async fn verify_file(&self, path: &Path) -> Result<Verified, NodeError> {
+        let bytes = bounded(path, exchange::receipt::MAX_RECEIPT as u64);
+        let bytes = bytes.map_err(|e| NodeError::file("reading", path, e))?.unwrap_or_default();
+        match dsse::Envelope::from_json(&bytes) {
+            Ok(envelope) if envelope.payload_type() == super::retain::ERASED_TYPE => {
+                self.verify_erasure_proof(path, &bytes).await
+            }
+            Ok(envelope) if envelope.payload_type() != exchange::receipt::PAYLOAD_TYPE => {
+                Err(NodeError::NotVerifiable {
+                    file: path.display().to_string(),
+                    what: format!("a signed envelope of `{}`", envelope.payload_type()),
+                })
+            }
+            Ok(_) => self.verify_receipt(path).await,
+            Err(_) if !path.exists() => self.verify_receipt(path).await,
+            Err(_) => {
+                Err(NodeError::NotVerifiable { file: path.display().to_string(), what: looks_like(&bytes) })
+            }
+        }
+    }
+
+    async fn verify_erasure_proof(&self, path: &Path, bytes: &[u8]) -> Result<Verified, NodeError> {
+        use super::retain::{ERASED_TYPE, ErasureProof};
+        let mut out = Verified::of("proof of erasure");
+        (out.files, out.bytes) = (1, bytes.len() as u64);
+        let envelope = dsse::Envelope::from_json(bytes)?;
+        let refuse = |what: String| NodeError::NotVerified { what };
+        let claimed: ErasureProof = serde_json::from_slice(envelope.unverified_payload())
+            .map_err(|e| refuse(format!("the proof does not read: {e}")))?;
+        let keys: Vec<_> = (self.agreements().await?.node_keys(&claimed.by, self.clock.now()).into_iter())
+            .map(|k| (dsse::keyid(&k), k))
+            .collect();
+        if let Err(error) = dsse::verify(&envelope, ERASED_TYPE, &keys) {
+            out.error(&error, path.display().to_string());
+            return Ok(out);
+        }
+        let mut conn = self.state.read().await?;
+        let given: Option<crate::store::records::Record<super::share::KeptRelease>> =
+            crate::store::records::RELEASES.get(&mut conn, claimed.release.as_str()).await?;
+        let ours = given.is_some_and(|r| {
+            r.body.record.header.to == claimed.by && r.body.record.header.from == self.partner
+        });
+        if !ours || claimed.from != self.partner {
+            let what = format!("no release `{}` was given to {} by this home", claimed.release, claimed.by);
+            out.problem("CMT-1127", what, path.display().to_string());
+        }
+        out.signed_by = dsse::verified_keyids(&envelope, ERASED_TYPE, &keys)?;
         Ok(out)
     }
 
@@ -346,6 +416,14 @@ impl Node {
             && public.sealing == self.keys.recipient().to_string();
         if !same {
             out.problem("CMT-1152", "the public keys do not fit the private ones", FILE);
+        }
+        for (person, key) in &public.people {
+            let file = format!("keys/person-{person}.age");
+            match self.keys.of_person(&self.home.keys(), &terms::PersonId(person.clone())) {
+                Ok(own) if keys::shown(&own.verifying_key()) == *key => out.files += 1,
+                Ok(_) => out.problem("CMT-1152", format!("the public key of {person} is another's"), file),
+                Err(error) => out.error(&error, file),
+            }
         }
     }
 

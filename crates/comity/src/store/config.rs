@@ -31,6 +31,8 @@ pub struct Config {
     pub customer_networks: Vec<Network>,
     /// Path of an MMDB file that says where an address is; without one, places are not known.
     pub geo: Option<PathBuf>,
+    /// Path of a PEM file with the root certificates of time-stamping authorities that are trusted; without one, none is.
+    pub stamp_roots: Option<PathBuf>,
     /// This node's own partner id.
     pub partner: Option<PartnerId>,
     /// How far the clock may go back, in milliseconds.
@@ -47,6 +49,7 @@ impl Default for Config {
             telemetry: None,
             customer_networks: Vec::new(),
             geo: None,
+            stamp_roots: None,
             partner: None,
             clock_tolerance_ms: 2000,
             allow_no_sandbox: false,
@@ -55,12 +58,13 @@ impl Default for Config {
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 8] = [
+pub const KEYS: [&str; 9] = [
     "state",
     "vault",
     "telemetry",
     "customer_networks",
     "geo",
+    "stamp_roots",
     "partner",
     "clock_tolerance_ms",
     "allow_no_sandbox",

@@ -73,6 +73,22 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Overwrites a file with noughts, takes it away, and makes that durable. On a disk that copies on write, or a solid-state
+/// disk, old blocks may linger below the file system.
+pub fn shred(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let mut left = file.metadata()?.len();
+    let noughts = vec![0_u8; 1 << 20];
+    while left > 0 {
+        let n = usize::try_from(left).unwrap_or(usize::MAX).min(noughts.len());
+        file.write_all(noughts.get(..n).unwrap_or_default())?;
+        left -= n as u64;
+    }
+    file.sync_all()?;
+    fs::remove_file(path)?;
+    sync_folder(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
 /// A real folder.
 #[derive(Debug, Clone)]
 pub struct Disk {

@@ -12,4 +12,5 @@ mod keystore;
 mod memory;
 mod package;
 mod telltale;
+mod timestamp;
 mod vault;

@@ -130,9 +130,8 @@ fn sign_again(dir: &Path, manifest: &str) {
         "proofs/0001.tlog-proof",
         "proofs/signer.pem",
     ];
-    let tags: String = (names.iter())
-        .map(|n| format!("{}  {n}\n", Digest::of(&fs::read(dir.join(n)).unwrap())))
-        .collect();
+    let tags: String =
+        (names.iter()).map(|n| format!("{}  {n}\n", Digest::of(&fs::read(dir.join(n)).unwrap()))).collect();
     fs::write(dir.join("tagmanifest-sha256.txt"), &tags).unwrap();
     let signed =
         format!(r#"{{"schema":"comity.package/2","tagmanifest":"{}"}}"#, Digest::of(tags.as_bytes()));

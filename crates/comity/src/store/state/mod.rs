@@ -7,6 +7,7 @@
 
 pub mod crossings;
 pub mod custody;
+pub mod erasure;
 pub mod exhibits;
 pub mod findings;
 pub mod jobs;
@@ -225,6 +226,32 @@ impl State {
         Ok(Tx { inner, backend: self.backend })
     }
 
+    /// Leaves no trace of rows that were deleted: rewrites the file (`VACUUM`), folds the write-ahead log into it and cuts
+    /// the log to nothing. `false` on PostgreSQL, where only its operator can.
+    ///
+    /// `secure_delete` overwrites what is deleted, but not the copies that pages keep when rows move between them: measured
+    /// in `tests/it/erase.rs`. The rewrite needs memory for the whole file (`temp_store`), so that nothing of it goes to
+    /// another folder.
+    ///
+    /// Errors: CMT-1024 while another connection still reads.
+    pub async fn purge(&self) -> Result<bool, StoreError> {
+        if self.backend != Backend::Sqlite {
+            return Ok(false);
+        }
+        let mut conn = self.read().await?;
+        conn.execute("VACUUM").await.map_err(|e| StoreError::sql("state.vacuum", e))?;
+        self.fold(&mut conn).await.map(|()| true)
+    }
+
+    /// Folds the write-ahead log into the file and cuts it to nothing.
+    async fn fold(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        const NAME: &str = "state.checkpoint";
+        let done = conn.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        let done = done.map_err(|e| StoreError::sql(NAME, e))?;
+        let busy: i64 = done.try_get(0).map_err(|e| StoreError::sql(NAME, e))?;
+        if busy == 0 { Ok(()) } else { Err(StoreError::Busy { statement: NAME }) }
+    }
+
     /// Closes every connection; on SQLite this also folds the write-ahead log into the file.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -253,9 +280,10 @@ impl State {
 
 /// Every statement by name.
 pub fn statements() -> impl Iterator<Item = &'static Statement> {
-    let lists: [&'static [&'static Statement]; 12] = [
+    let lists: [&'static [&'static Statement]; 13] = [
         super::clock::STATEMENTS,
         custody::STATEMENTS,
+        erasure::STATEMENTS,
         exhibits::STATEMENTS,
         findings::STATEMENTS,
         jobs::STATEMENTS,

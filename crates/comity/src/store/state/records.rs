@@ -1,5 +1,5 @@
 //! What is kept as a whole: threats, cases, plans, packages, outcomes, agreements, releases, receipts, holds,
-//! authorities, deconfliction answers, people. One shape, one table per noun.
+//! authorities, deconfliction answers, people, erasures, disclosures, stamps. One shape, one table per noun.
 //!
 //! The thing itself rests as JSON with its own `schema`; what is asked for by the thousand (findings, exhibits, custody)
 //! has tables of its own beside this file.
@@ -119,6 +119,12 @@ nouns! {
     ANSWERS = "answers";
     /// People; belong to a role.
     PEOPLE = "people";
+    /// Erasures; belong to a case or a release. Status: `begun`, `cleaned`, `closed`, `done`.
+    ERASURES = "erasures";
+    /// Marks of disclosure schedules; belong to a case. Status: the marks.
+    DISCLOSURES = "disclosures";
+    /// Time-stamp tokens; belong to what they stamp: an exhibit's id, `checkpoint`, a package's digest.
+    STAMPS = "stamps";
 }
 
 impl Noun {

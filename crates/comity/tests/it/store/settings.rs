@@ -47,6 +47,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("telemetry", "default"),
         ("customer_networks", "COMITY_CUSTOMER_NETWORKS"),
         ("geo", "default"),
+        ("stamp_roots", "default"),
         ("partner", person.as_str()),
         ("clock_tolerance_ms", "COMITY_CLOCK_TOLERANCE_MS"),
         ("allow_no_sandbox", "flag --allow-no-sandbox"),
