@@ -265,6 +265,14 @@ pub enum CaseVerb {
         /// The case.
         case: String,
     },
+    /// Give exhibits to a case, with the findings that rest on them.
+    Gather {
+        /// The case.
+        case: String,
+        /// An exhibit, by its id or first digits (repeatable).
+        #[arg(long, value_name = "ID", required = true)]
+        exhibit: Vec<String>,
+    },
     /// Place a preservation duty: it beats recall, retention and erasure.
     Hold {
         /// A case, an exhibit (its id or first digits), or `everything`.

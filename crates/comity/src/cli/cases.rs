@@ -79,6 +79,7 @@ pub async fn case(meant: &Meant, verb: &CaseVerb, out: &mut Out) -> Done {
         CaseVerb::List => list(&node, out).await?,
         CaseVerb::Show { case } => show(&node.case_show(case).await?, out),
         CaseVerb::Note { case, text } => show(&node.case_note(case, text).await?, out),
+        CaseVerb::Gather { case, exhibit } => show(&node.gather(case, exhibit).await?, out),
         CaseVerb::Refresh { case } => show(&node.case_refresh(case).await?, out),
         CaseVerb::Close { case } => show(&node.case_close(case).await?, out),
         CaseVerb::Reopen { case } => show(&node.case_reopen(case).await?, out),

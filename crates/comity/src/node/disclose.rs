@@ -7,13 +7,14 @@ use super::Node;
 use super::error::NodeError;
 use super::hold::reason;
 use crate::store::custody::{self, CustodyRow};
-use crate::store::exhibits;
 use crate::store::records::{self, Record};
+use crate::store::{erasure, exhibits, findings};
 use evidence::custody::{Act, Why};
 use evidence::disclosure::{self, Item, Mark};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use terms::{ExhibitId, Obtained, PersonId, Timestamp};
+use threat::{Case, CaseEvent};
 
 /// A mark as it is kept (`comity.marked/1`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,32 @@ pub struct Schedule {
 }
 
 impl Node {
+    /// Gives exhibits to a case, with the findings that rest on them.
+    ///
+    /// # Errors
+    /// CMT-1123, CMT-0701 closed.
+    pub async fn gather(&self, case: &str, on: &[String]) -> Result<Case, NodeError> {
+        let case = self.case_show(case).await?;
+        let (mut ids, mut found) = (Vec::new(), Vec::new());
+        for text in on {
+            let id = self.exhibit_named(text).await?;
+            let mut conn = self.state.read().await?;
+            for finding in erasure::findings(&mut conn, &id).await? {
+                let kept = findings::find(&mut conn, &finding).await?;
+                found.extend(kept.filter(|k| k.refuted_by.is_none()).map(|k| k.finding.id));
+            }
+            ids.push(id);
+        }
+        let fresh =
+            case.with(&CaseEvent::Gathered { threat: None, exhibits: ids.clone(), findings: found })?;
+        let event = self.event(Vec::new(), Act::Assign, Why::Case(case.id.to_string()), false);
+        let batch = self.on_each(&ids, &event).await?;
+        crate::store::commit(&self.state, &batch, event.when).await?;
+        self.keep_case(&fresh, event.when).await?;
+        self.sequencer.run().await?;
+        Ok(fresh)
+    }
+
     /// The schedule of a case, marked or not.
     ///
     /// # Errors

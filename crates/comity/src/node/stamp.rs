@@ -15,7 +15,7 @@ use evidence::custody::{Act, Why};
 use evidence::timestamp::{Hash, Roots, Stamp, Token};
 use ledger::checkpoint;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use sha2::{Sha256, Sha384, Sha512};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use terms::{Digest, ExhibitId};

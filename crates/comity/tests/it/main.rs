@@ -7,8 +7,12 @@
     reason = "a failed test should stop"
 )]
 
+mod canary;
 mod cli;
 mod crash;
+mod custody;
+mod erase;
+mod foreign;
 mod homes;
 mod hostile;
 mod real;

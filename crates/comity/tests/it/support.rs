@@ -232,3 +232,11 @@ pub fn files_below(root: &Path, folder: &str) -> Vec<String> {
     out.sort();
     out
 }
+
+/// The custody of an exhibit, oldest first.
+pub async fn custody(node: &Node, exhibit: &ExhibitId) -> Vec<evidence::custody::Event> {
+    let mut conn = node.state.read().await.unwrap();
+    let rows =
+        comity::store::custody::of::<evidence::custody::Event>(&mut conn, exhibit, "", 1000).await.unwrap();
+    rows.into_iter().map(|r| r.body).collect()
+}
