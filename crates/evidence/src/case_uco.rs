@@ -1,14 +1,19 @@
 //! A case's exhibits and their custody as CASE/UCO JSON-LD (CASE 1.4, UCO 1.4: <https://caseontology.org>), so that a
 //! court's own tools read them: `case_validate` accepts what [`graph`] makes.
 //!
-//! Here: plain data in, one JSON value out. Every node's id is a name-based UUID (version 8, RFC 9562 section 5.8) over
-//! what it stands for: the same case gives the same graph.
+//! Here: plain data in, one JSON value out. Every node's id is a name-based UUID (version 5, RFC 9562 section 5.5; UCO's
+//! shapes want a version up to 5) over what it stands for: the same case gives the same graph. The UUIDs name and protect
+//! nothing, so that SHA-1 in them is no weakness.
 
 use crate::custody::{Act, Event, Why};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use sha1::{Digest as _, Sha1};
 use std::collections::BTreeSet;
 use terms::{ExhibitId, Obtained};
+
+/// The namespace of URLs (RFC 9562 section 6.6).
+const NAMESPACE: [u8; 16] =
+    [0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
 
 /// One exhibit with its custody.
 #[derive(Debug, Clone)]
@@ -141,9 +146,9 @@ fn instrument(tool: &str, version: &str) -> String {
 
 /// `kb:KIND-UUID`, the UUID over what the node stands for.
 fn node(kind: &str, of: &str) -> String {
-    let hash = Sha256::digest(format!("comity case-uco {kind} {of}"));
+    let hash = Sha1::new().chain_update(NAMESPACE).chain_update(format!("urn:comity:{kind}:{of}")).finalize();
     let bytes: [u8; 16] = std::array::from_fn(|i| match (i, hash.get(i).copied().unwrap_or_default()) {
-        (6, byte) => byte & 0x0f | 0x80,
+        (6, byte) => byte & 0x0f | 0x50,
         (8, byte) => byte & 0x3f | 0x80,
         (_, byte) => byte,
     });
@@ -163,6 +168,6 @@ mod tests {
         assert_ne!(id, node("file", "b"));
         let uuid: Vec<&str> = id.trim_start_matches("kb:file-").split('-').collect();
         assert_eq!(uuid.iter().map(|p| p.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
-        assert!(uuid.get(2).is_some_and(|p| p.starts_with('8')), "version 8: {id}");
+        assert!(uuid.get(2).is_some_and(|p| p.starts_with('5')), "version 5: {id}");
     }
 }

@@ -311,6 +311,13 @@ impl Node {
                 Err(e) => return Err(e.into()),
             }
             let mut conn = self.state.read().await?;
+            for name in exhibits::find(&mut conn, id).await?.map(|e| e.names).unwrap_or_default() {
+                // The name alone, and without its ending: folders are the operator's own.
+                let path = Path::new(&name);
+                for part in [path.file_name(), path.file_stem()].into_iter().flatten() {
+                    traces.add(part.as_encoded_bytes());
+                }
+            }
             for finding in erasure::findings(&mut conn, id).await? {
                 if let Some(kept) = findings::find(&mut conn, &finding).await? {
                     traces.add(&serde_json::to_vec(&kept.finding.body).unwrap_or_default());

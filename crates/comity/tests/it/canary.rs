@@ -29,12 +29,12 @@ impl Canaries {
                 format!("203.{}.{}.{}", 100 + i / 10_000, 100 + i / 100 % 100, 100 + i % 100)
             }),
             accounts: some(1000, &|i| format!("NL91CNRY{i:010}")),
-            sources: some(1500, &|i| {
+            sources: some(1700, &|i| {
                 format!("211.{}.{}.{}", 100 + i / 10_000, 100 + i / 100 % 100, 100 + i % 100)
             }),
-            asked: some(500, &|i| format!("cnry-{i:05}.asked-host.example")),
-            names: some(250, &|i| format!("ada.cnry-{i:05}@named-host.example")),
-            mails: some(250, &|i| format!("bob.cnry-{i:05}@mailed-host.example")),
+            asked: some(600, &|i| format!("cnry-{i:05}.asked-host.example")),
+            names: some(100, &|i| format!("ada.cnry-{i:05}@named-host.example")),
+            mails: some(100, &|i| format!("bob.cnry-{i:05}@mailed-host.example")),
         }
     }
 
@@ -58,7 +58,9 @@ impl Canaries {
     pub fn evidence(&self) -> Vec<(String, Vec<u8>)> {
         let object = |(i, name): (usize, &String)| {
             format!(
-                "{{\"type\":\"domain-name\",\"spec_version\":\"2.1\",\"id\":\"domain-name--{i:08x}-0000-4000-8000-000000000000\",\"value\":\"{name}\"}}"
+                "{{\"type\":\"indicator\",\"spec_version\":\"2.1\",\"id\":\"indicator--{i:08x}-0000-4000-8000-000000000000\",\
+                 \"created\":\"2026-03-01T00:00:00.000Z\",\"modified\":\"2026-03-01T00:00:00.000Z\",\"name\":\"{name}\",\
+                 \"pattern\":\"[domain-name:value = '{name}']\",\"pattern_type\":\"stix\",\"valid_from\":\"2026-03-01T00:00:00Z\"}}"
             )
         };
         let stix = format!(
@@ -169,6 +171,12 @@ impl Search {
             }
         }
         found
+    }
+
+    /// Which of the texts stand anywhere below a folder.
+    pub fn anywhere(&self, folder: &Path) -> BTreeSet<usize> {
+        let files = crate::support::files_below(folder, "");
+        files.iter().flat_map(|f| self.within(&std::fs::read(folder.join(f)).unwrap())).collect()
     }
 
     /// Which of the texts stand where below a folder: in every file, and in every file's name.

@@ -135,6 +135,9 @@ async fn no_byte_of_the_home_holds_what_was_erased() {
     node.state.close().await;
     let before = search.below(&home.root());
     drop(node);
+    let seen = search.anywhere(&home.root());
+    println!("in the clear before: {} of {}: {before:?}", seen.len(), texts.len());
+    assert!(seen.len() >= 9_500, "only {} of 10,000 were found: {before:?}", seen.len());
     let in_state: usize = before.iter().filter(|(f, _)| f.starts_with("state.db")).map(|(_, n)| *n).sum();
     for file in ["state.db", "outbox/letter.txt", "report.html", "tmp/half.parquet"] {
         assert!(before.iter().any(|(f, _)| f == file), "{file} in {before:?}");
@@ -185,7 +188,7 @@ async fn no_byte_of_the_home_holds_what_was_erased() {
     for (text, leaf) in &old {
         TlogProof::parse(text).unwrap().check(leaf, &origin, std::slice::from_ref(&key)).unwrap();
     }
-    assert!(old.len() > 250, "{}", old.len());
+    assert!(old.len() > 100, "{}", old.len());
     assert!(
         std::fs::read(folder.join(checkpoint::FILE)).unwrap()
             != TlogProof::parse(&old[0].0).unwrap().checkpoint
@@ -270,7 +273,7 @@ async fn a_killed_erasure_is_finished_and_never_half_done() {
     let (home, node) = planted(&canaries).await;
     node.close().await.unwrap();
     let mut half = 0;
-    for (round, wait) in [60u64, 250, 420, 520, 620, 720, 850, 1000].into_iter().enumerate() {
+    for (round, wait) in [80u64, 300, 450, 600, 750, 1000].into_iter().enumerate() {
         let again = home.folder.path().join(format!("round-{round}"));
         let made = std::process::Command::new("cp").arg("-a").args([&home.root(), &again]).status().unwrap();
         assert!(made.success());
@@ -285,6 +288,8 @@ async fn a_killed_erasure_is_finished_and_never_half_done() {
         child.wait().unwrap();
         let mut options = home.options.clone();
         options.dir.clone_from(&again);
+        // The program's own clock: what it has seen is behind it.
+        options.clock = std::sync::Arc::new(comity::store::SystemClock);
         let look = Node::open_as_it_is(&options, "look").await.unwrap();
         let before = look.erasures().await.unwrap();
         let done = before.iter().any(|e| e.status == "done");
@@ -306,5 +311,5 @@ async fn a_killed_erasure_is_finished_and_never_half_done() {
         assert!(left.is_empty(), "round {round}: {left:?}");
         std::fs::remove_dir_all(&again).unwrap();
     }
-    println!("{half} of 8 kills met an erasure half-way");
+    println!("{half} of 6 kills met an erasure half-way");
 }

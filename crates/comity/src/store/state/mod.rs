@@ -229,9 +229,9 @@ impl State {
     /// Leaves no trace of rows that were deleted: rewrites the file (`VACUUM`), folds the write-ahead log into it and cuts
     /// the log to nothing. `false` on PostgreSQL, where only its operator can.
     ///
-    /// `secure_delete` overwrites what is deleted, but not the copies that pages keep when rows move between them: measured
-    /// in `tests/it/erase.rs`. The rewrite needs memory for the whole file (`temp_store`), so that nothing of it goes to
-    /// another folder.
+    /// Measured (`tests/it/erase.rs`): `secure_delete` and the cut log alone leave none of ten thousand planted texts. The
+    /// rewrite stands behind that for pages which another program wrote, or a home of before. It needs memory for the whole
+    /// file (`temp_store`), so that nothing of it goes to another folder.
     ///
     /// Errors: CMT-1024 while another connection still reads.
     pub async fn purge(&self) -> Result<bool, StoreError> {
