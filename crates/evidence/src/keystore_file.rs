@@ -76,6 +76,11 @@ impl Keystore for FileKeystore {
             return Ok(None);
         }
         let wrapped = read_bounded(&path, MAX_FILE)?;
+        if !wrapped.is_empty() && wrapped.iter().all(|b| *b == 0) {
+            // A destruction that was cut short between overwriting and removing: it is destroyed.
+            destroy_file(&path)?;
+            return Ok(None);
+        }
         let key = sealed::open(&self.home, &wrapped, MAX_FILE).map(Zeroizing::new);
         let key = key.map_err(|_| EvidenceError::KeyDamaged(*id))?;
         ObjectKey::from_bytes(&key).map(Some).ok_or(EvidenceError::KeyDamaged(*id))

@@ -246,11 +246,20 @@ impl Vault {
     /// object. Durable when it returns. After a crash in between, `sweep` removes the closed object.
     ///
     /// # Errors
-    /// CMT-0401 when there is nothing to erase, CMT-0407, CMT-0408. (Holds are refused before: see [`crate::hold::clear`].)
+    /// CMT-0401 when there is nothing (more) to erase, CMT-0407, CMT-0408. (Holds are refused before: see [`crate::hold::clear`].)
     pub async fn erase(&self, clearance: Clearance) -> Result<Erased, EvidenceError> {
         let id = *clearance.exhibit();
         let _one = self.one.lock().await;
-        let key = self.need_key(&id).await?;
+        let key = match self.need_key(&id).await {
+            Err(EvidenceError::KeyDamaged(_)) => {
+                // Torn while it was overwritten, or damaged before: it opens nothing, and goes. Its object's mark leads
+                // `sweep` to the object.
+                let keys = Arc::clone(&self.keys);
+                blocking(move || keys.destroy(&id)).await?;
+                return Err(EvidenceError::Unknown(id));
+            }
+            key => key?,
+        };
         let erased = Erased { id, commitment: key.commitment(&id) };
         let (mark, object) = (mark_path(key.object()), object_path(key.object()));
         drop(key);

@@ -21,7 +21,8 @@ pub struct Canaries {
 impl Canaries {
     /// Ten thousand of them for `scale` 1000.
     pub fn new(scale: usize) -> Self {
-        let some = |n: usize, make: &dyn Fn(usize) -> String| (0..n * scale / 1000).map(make).collect();
+        let some =
+            |n: usize, make: &dyn Fn(usize) -> String| (0..(n * scale / 1000).max(8)).map(make).collect();
         Self {
             domains: some(3000, &|i| format!("cnry-{i:05}.victim-host.example")),
             listed: some(2000, &|i| format!("cnry-{i:05}.listed-host.example")),

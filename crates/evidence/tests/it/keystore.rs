@@ -39,6 +39,27 @@ fn a_key_is_kept_once_and_destroyed_for_good() {
     });
 }
 
+/// Killed between overwriting and removing, a key is destroyed; damaged in any other way it is damaged, and says so.
+#[test]
+fn an_overwritten_key_is_a_destroyed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = ExhibitId::of(b"a");
+    let keys = FileKeystore::open(folder.path(), Identity::generate()).unwrap();
+    let file = folder.path().join(&id.to_string()[..2]).join(id.to_string());
+    keys.put(&id, &ObjectKey::generate(NAME)).unwrap();
+    let length = fs::read(&file).unwrap().len();
+    for (bytes, damaged) in
+        [(vec![0; length], false), (vec![0; 1], false), (vec![], true), (vec![1; length], true)]
+    {
+        fs::write(&file, &bytes).unwrap();
+        match keys.get(&id) {
+            Ok(None) => assert!(!damaged && !file.exists()),
+            Err(EvidenceError::KeyDamaged(_)) => assert!(damaged && file.exists()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn keys_survive_a_restart_and_open_for_their_home_alone() {
     let folder = tempfile::tempdir().unwrap();
