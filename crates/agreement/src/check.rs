@@ -1,17 +1,17 @@
 //! Rules between clauses: what each block may say alone, and not together with the rest.
 //!
-//! Here: required clauses, known parties and members, purposes within those granted, contradictions, gaps that would
-//! leave a category unprotected. Elsewhere: what a single block may say (`clause`).
+//! Here: required clauses, known parties and members, purposes within those granted, gaps that would leave a category
+//! unprotected. Elsewhere: what a single block may say (`clause`), contradictions (`clash`).
 //! A rule is skipped where a clause it would need is broken, so that one mistake is reported once.
 
 use crate::{
     Act, Clause, Kind,
-    clause::{Body, Form, Members, OnwardRule, Party, Protect, Scope, Share},
+    clause::{Body, Form, Members, OnwardRule, Party, Protect, Share, holds},
     diagnostics::Problem,
     fields::{At, list, nearest},
 };
 use std::{collections::BTreeSet, ops::Range};
-use terms::{MemberId, PartnerId, Protection, Purpose};
+use terms::{Category, MemberId, PartnerId, Protection, Purpose};
 
 pub(crate) fn check(
     text: &str,
@@ -34,17 +34,25 @@ pub(crate) fn check(
     if c.whole(&[Kind::Purpose]) {
         c.granted_purposes(problems);
     }
+    if c.whole(&[Kind::Party]) && c.whole(&[Kind::Place]) {
+        c.grounds(problems);
+    }
+    c.survivals(problems);
     c.doubled_entries(problems);
     c.contradictions(problems);
+    c.rivals(problems);
     c.shares(problems);
     if c.whole(&[Kind::Protect]) {
         c.emergencies(problems);
     }
+    if c.whole(&[Kind::Retain]) {
+        c.emergencies_retained(problems);
+    }
 }
 
-struct Checker<'a> {
+pub(crate) struct Checker<'a> {
     text: &'a str,
-    clauses: &'a [Clause],
+    pub(crate) clauses: &'a [Clause],
     broken: &'a BTreeSet<Option<Kind>>,
 }
 
@@ -277,6 +285,42 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Where records of one party rest outside the other's place, the ground is said.
+    fn grounds(&self, problems: &mut Vec<Problem>) {
+        for c in self.clauses {
+            let Body::Place(p) = &c.body else { continue };
+            let giver = self.parties_of().into_iter().find(|(_, q)| q.id.value != p.party.value);
+            let Some((_, giver)) = giver.filter(|_| p.ground.is_none()) else { continue };
+            if let Some(abroad) = p.places.iter().find(|place| place.value != giver.place) {
+                problems.push(
+                    Problem::new("CMT-0113", format!("no ground for the transfer to `{}`", abroad.value))
+                        .label(
+                            abroad.span.clone(),
+                            format!("`{}` gives, and its place is `{}`", giver.id.value, giver.place),
+                        )
+                        .help("add `ground`: `adequacy`, `appropriate-safeguards`, `treaty` or `derogation`"),
+                );
+            }
+        }
+    }
+
+    /// What is to survive the end stands in the text.
+    fn survivals(&self, problems: &mut Vec<Problem>) {
+        for c in self.clauses {
+            let Body::Term(t) = &c.body else { continue };
+            for s in &t.survives {
+                let kind = Kind::ALL.iter().copied().find(|k| k.word() == s.value.word());
+                if kind.is_some_and(|k| self.whole(&[k]) && self.clauses.iter().all(|c| c.kind() != k)) {
+                    problems.push(
+                        Problem::new("CMT-0139", format!("no `{}` clause stands here to survive", s.value))
+                            .label(s.span.clone(), "nothing of this kind is agreed")
+                            .help("write the clause, or drop the word"),
+                    );
+                }
+            }
+        }
+    }
+
     fn doubled_entries(&self, problems: &mut Vec<Problem>) {
         let mut recipients = BTreeSet::new();
         let mut offences = BTreeSet::new();
@@ -300,58 +344,39 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Two rules of one kind that speak of the same request must say the same.
-    fn contradictions(&self, problems: &mut Vec<Problem>) {
-        let mut rules: Vec<(Kind, &Clause, Scope, String, Range<usize>)> = Vec::new();
+    fn emergencies_retained(&self, problems: &mut Vec<Problem>) {
         for c in self.clauses {
-            match &c.body {
-                Body::Protect(p) => rules.push((
-                    Kind::Protect,
-                    c,
-                    p.scope.clone(),
-                    p.form.value.to_string(),
-                    p.form.span.clone(),
-                )),
-                Body::Retain(r) => rules.push((
-                    Kind::Retain,
-                    c,
-                    r.scope.clone(),
-                    format!("{} days", r.days.value),
-                    r.days.span.clone(),
-                )),
-                Body::Onward(o) => {
-                    let rule = match &o.rule.value {
-                        OnwardRule::None => "none".to_owned(),
-                        OnwardRule::MembersOnly => "members-only".to_owned(),
-                        OnwardRule::OnConsent => "on-consent".to_owned(),
-                        OnwardRule::Named(n) => format!("named {}", list(n)),
-                    };
-                    rules.push((Kind::Onward, c, o.scope.clone(), rule, o.rule.span.clone()));
+            let Body::Emergency(e) = &c.body else { continue };
+            // What never leaves is told of already.
+            let leaves = |c: &&At<Category>| {
+                !self.clauses.iter().any(|p| {
+                    matches!(&p.body, Body::Protect(p) if p.form.value == Form::Plain(Protection::Never)
+                        && holds(p.scope.categories.as_deref(), c.value))
+                })
+            };
+            for category in e.categories.iter().filter(|c| c.value.personal()).filter(leaves) {
+                let kept = |p: &At<Purpose>| {
+                    self.clauses.iter().any(|c| {
+                        matches!(&c.body, Body::Retain(r)
+                            if r.scope.covers(category.value, p.value, Act::Receive, &e.to.value))
+                    })
+                };
+                if let Some(purpose) = e.purpose.iter().find(|p| !kept(p)) {
+                    problems.push(
+                        Problem::new(
+                            "CMT-0125",
+                            format!("nothing says how long `{}` is kept", category.value),
+                        )
+                        .label(
+                            category.span.clone(),
+                            format!(
+                                "speaks of persons; no `retain` clause covers it for `{}` in an emergency",
+                                purpose.value
+                            ),
+                        )
+                        .help("add a `retain` clause with `days`"),
+                    );
                 }
-                Body::Place(p) => {
-                    let mut places: Vec<&str> = p.places.iter().map(|p| p.value.as_str()).collect();
-                    places.sort_unstable();
-                    let scope = Scope { to: Some(p.party.clone()), ..Scope::default() };
-                    rules.push((Kind::Place, c, scope, places.join(" "), p.party.span.clone()));
-                }
-                _ => {}
-            }
-        }
-        for (i, (kind, clause, scope, says, span)) in rules.iter().enumerate() {
-            let clash = rules
-                .iter()
-                .take(i)
-                .find(|(k, _, s, other, _)| k == kind && other != says && s.overlaps(scope));
-            if let Some((_, first, _, other, first_span)) = clash {
-                problems.push(
-                    Problem::new(
-                        "CMT-0123",
-                        format!("clauses {} and {} contradict each other", first.number, clause.number),
-                    )
-                    .label(span.clone(), format!("says `{says}`"))
-                    .label(first_span.clone(), format!("says `{other}` for some of the same records"))
-                    .help("narrow one of them by `categories`, `purpose`, `act` or `to`, so that one rule speaks of each record"),
-                );
             }
         }
     }

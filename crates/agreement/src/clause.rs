@@ -152,6 +152,14 @@ pub(crate) enum Members {
 }
 
 impl Members {
+    /// Whether somebody is meant by both.
+    pub fn meet(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::These(a), Self::These(b)) => a.iter().any(|x| b.iter().any(|y| x.value == y.value)),
+            (Self::These(_), Self::None) | (Self::None, Self::These(_)) => false,
+            _ => true,
+        }
+    }
     /// How many are named one by one.
     pub fn named(&self) -> usize {
         if let Self::These(these) = self { these.len() } else { 0 }
@@ -300,6 +308,8 @@ pub(crate) struct Retain {
 pub(crate) struct PlaceClause {
     pub party: At<PartnerId>,
     pub places: Vec<At<Place>>,
+    /// On what ground records may be transferred there.
+    pub ground: Option<Ground>,
 }
 
 #[derive(Debug, Clone)]
@@ -715,8 +725,10 @@ fn retain(f: &Fields<'_>) -> Option<Retain> {
 
 fn place(f: &Fields<'_>) -> Option<PlaceClause> {
     let (party, places) = (f.parsed("party"), f.parsed_list("places"));
-    f.maybe_text("ground");
-    Some(PlaceClause { party: party?, places: places? })
+    let ground = f.has("ground").then(|| f.word("ground", Ground::ALL, Ground::word));
+    // Said and wrong: noted already, and the clause is not read.
+    let ground = ground.map_or(Some(None), |g| g.map(|g| Some(g.value)));
+    Some(PlaceClause { party: party?, places: places?, ground: ground? })
 }
 
 fn term(f: &Fields<'_>) -> Option<Term> {
@@ -785,6 +797,21 @@ pub(crate) const fn role_word(role: Role) -> &'static str {
         Role::Commander => "commander",
         Role::Auditor => "auditor",
         Role::Operator => "operator",
+    }
+}
+
+crate::figures::words! {
+    /// The ground on which records may be transferred to where they rest (chapter V of Regulation (EU) 2016/679 and of
+    /// Directive (EU) 2016/680).
+    Ground {
+        /// The place protects them adequately, by decision of the authority that says so.
+        Adequacy = "adequacy",
+        /// Standard clauses or another instrument that the law names.
+        AppropriateSafeguards = "appropriate-safeguards",
+        /// A treaty or a law on cooperation of police and courts.
+        Treaty = "treaty",
+        /// The exception of the law for one case, so never for what passes again and again.
+        Derogation = "derogation",
     }
 }
 
@@ -858,14 +885,33 @@ fn offence(f: &Fields<'_>) -> Option<OffenceClause> {
     (offences.len() == tables.len()).then_some(OffenceClause { offences })
 }
 
+/// What the pursuit of opinion calls itself.
+const POLITICAL: &[&str] = &[
+    "political",
+    "treason",
+    "sedition",
+    "subversion",
+    "lese-majeste",
+    "insult-of-the-state",
+    "propaganda",
+    "dissent",
+    "blasphemy",
+    "apostasy",
+];
+
 fn offence_entry(f: &Fields<'_>) -> Option<OffenceEntry> {
     let (id, name, statute) = (f.parsed::<MemberId>("id"), f.text("name"), f.text("statute"));
     f.finish();
     let id = id?;
-    if id.value.as_str().contains("political") {
+    let named = name.as_ref().filter(|n| {
+        let spoken = n.value.to_lowercase();
+        POLITICAL.iter().any(|w| spoken.contains(&w.replace('-', " ")))
+    });
+    let span = POLITICAL.iter().any(|w| id.value.as_str().contains(w)).then(|| id.span.clone());
+    if let Some(span) = span.or_else(|| named.map(|n| n.span.clone())) {
         f.problem(
             Problem::new("CMT-0130", "a political offence")
-                .label(id.span, "never the subject of this cooperation")
+                .label(span, "never the subject of this cooperation")
                 .help("take it out: no agreement may serve the pursuit of political offences"),
         );
         return None;

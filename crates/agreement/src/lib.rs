@@ -13,6 +13,7 @@ mod agreement;
 mod agreements;
 mod ask;
 mod check;
+mod clash;
 mod clause;
 mod declared;
 mod diagnostics;
@@ -20,6 +21,7 @@ mod fields;
 mod figures;
 mod keys;
 mod nearest;
+mod plain;
 mod policy;
 mod request;
 mod rules;
@@ -32,7 +34,7 @@ pub use agreement::{
     Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, WitnessRule, parse,
 };
 pub use agreements::{Agreements, PERMIT_MICROS};
-pub use clause::{By, Kind, Survives};
+pub use clause::{By, Ground, Kind, Survives};
 pub use declared::{Declarer, EMERGENCY_TYPE, Emergency, MEMBERSHIP_TYPE, MemberChange, Membership};
 pub use diagnostics::{Diagnostics, Problem};
 pub use figures::{Attribution, Budget, Grading, IepActions, Matching, Period, Source, Spent, Unit};
@@ -40,6 +42,7 @@ pub use keys::{
     DELEGATION_TYPE, Delegation, MANDATE_TYPE, Mandate, NodeKeys, REVOCATION_TYPE, Revocation, key_text,
     read_key,
 };
+pub use plain::Permission;
 pub use policy::{Policy, PolicyError, compile};
 pub use request::{Act, Request};
 pub use ruling::{Denial, Duty, Permit, PermitError, Prohibition, Redeemed, Ruling};

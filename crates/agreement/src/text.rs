@@ -13,10 +13,15 @@ pub const MAX_TEXT: usize = 1 << 20;
 const MAX_CLAUSES: usize = 2_000;
 const MAX_BLOCK: usize = 64 << 10;
 
-/// The canonical form that is hashed and signed: no byte order mark, lines end with LF, one LF at the end.
+/// The canonical form that is hashed and signed: no byte order mark before it, lines end with LF alone, one LF at the
+/// end. The canonical form of a canonical text is that text.
 pub fn canonical(text: &str) -> String {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut out = text.trim_end_matches('\n').to_owned();
+    let mut out = String::with_capacity(text.len() + 1);
+    for line in text.trim_start_matches('\u{feff}').split('\n') {
+        out.push_str(line.trim_end_matches('\r'));
+        out.push('\n');
+    }
+    out.truncate(out.trim_end_matches('\n').len());
     out.push('\n');
     out
 }

@@ -7,8 +7,10 @@
     reason = "a failed test should stop, and tests read their rows from files"
 )]
 
+mod declared;
 mod golden;
 mod model;
+mod plain;
 mod samples;
 mod signatures;
 mod story;

@@ -2,7 +2,7 @@
 //! crate's rulings on random requests. It shares the text of the agreements and nothing else.
 
 use crate::samples::{TEXTS, all, partner, sample_text, time};
-use agreement::{Act, Duty, Request, Ruling};
+use agreement::{Act, Duty, Period, Request, Ruling, Unit};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use terms::{
@@ -189,7 +189,16 @@ impl Text {
                 let form = word(c, "form");
                 let good = match form.split('(').next().unwrap() {
                     "never" => false,
-                    "dp" => act == Act::DpCount,
+                    "dp" => {
+                        let within: Vec<&str> = form[3..form.len() - 1].split(", ").collect();
+                        let most = within[0].parse::<f64>().unwrap() * 1e6;
+                        act == Act::DpCount
+                            && r.budget.is_some_and(|b| {
+                                b.asked as f64 + b.spent as f64 <= most
+                                    && b.unit.word() == within[1]
+                                    && b.period.word() == within[2]
+                            })
+                    }
                     "psi" => {
                         let most: Vec<u64> =
                             form[4..form.len() - 1].split(',').map(|n| n.trim().parse().unwrap()).collect();
@@ -348,6 +357,8 @@ prop_compose! {
         consent in any::<bool>(),
         (case, reason) in (prop::bool::weighted(0.7), pick(&[None, Some(""), Some("a lead"), Some("a lead")])),
         spent in pick(&[0u64, 0, 19_000_000, 19_990_001, 20_000_000, u64::MAX]),
+        budget in pick(&[None, Some((100_000, 900_000)), Some((100_000, 900_001)), Some((1, 0)), Some((1, u64::MAX))]),
+        (unit, period) in (pick(&[Unit::Bot, Unit::Bot, Unit::Person]), pick(&[Period::Month, Period::Month, Period::Day])),
         matching in pick(&[None, Some((1, 1)), Some((100_000, 5_000)), Some((100_001, 5_000)), Some((1, 5_001))]),
         now in pick(&["2025-12-31T23:00:00Z", "2026-01-20", "2026-03-10T10:00:00Z", "2026-05-02", "2027-12-31T23:59:00Z", "2028-06-01", "2029-01-01"]),
     ) -> (Request, Timestamp) {
@@ -366,6 +377,7 @@ prop_compose! {
         r.case = case.then(|| terms::CaseId::new("case-1").unwrap());
         r.reason = reason.map(str::to_owned);
         r.spent = agreement::Spent { case: spent, month: spent, total: spent };
+        r.budget = budget.map(|(asked, spent)| agreement::Budget { asked, spent, unit, period });
         r.matching = matching.map(|(set, reveal)| agreement::Matching { set, reveal });
         r.consent = consent.then(|| ExhibitId::of(b"letter"));
         (r, time(now))
