@@ -116,9 +116,9 @@ fn told_to_people(ingested: &Ingested, crossed: &Crossed, out: &mut Out) {
     let s = summary(ingested, crossed);
     let again = match s.exhibits - s.fresh {
         0 => String::new(),
-        n => format!(" ({} here already)", count(n as u64)),
+        n => format!(", {} here already", count(n as u64)),
     };
-    let sealed = counted(s.exhibits as u64, "exhibit");
+    let sealed = counted(s.fresh as u64, "new exhibit");
     out.line(format!("sealed {sealed}{again}, {}, {} read", bytes(s.bytes), counted(s.rows, "row")));
     kinds(&ingested.taken, out);
     unreadable(&ingested.taken, out);

@@ -44,8 +44,10 @@ use threat::Case;
 /// With their commitments they stand on one leaf.
 const MOST_EXHIBITS: usize = 250;
 const MOST_LEAVES: usize = 2_000;
-/// Schemas of noisy counts, and how an examiner of them is called.
-const NOISY: [&str; 3] = ["comity.noisy", "comity.dp-", "comity.histogram"];
+/// Schema of noisy counts.
+const NOISY: &str = "comity.counts/";
+/// What a payload of them says of its cost.
+const BUDGET: &str = "\"budget\":{";
 
 /// One package of a case (`comity.handed/1`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,7 +216,8 @@ impl Node {
         .await
         .map_err(|e| NodeError::Value { what: e.to_string() })?;
         let text = String::from_utf8_lossy(&begin);
-        Ok(NOISY.iter().any(|n| text.contains(&format!("\"{n}"))))
+        Ok(text.contains(&format!("\"{NOISY}"))
+            || (text.contains("\"comity.payload/") && text.contains(BUDGET)))
     }
 
     /// Findings of the case that rest on enclosed exhibits alone; the others with the reason.

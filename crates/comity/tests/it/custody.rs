@@ -199,7 +199,7 @@ async fn what_agreements_oblige_to_erase_is_erased_and_what_is_held_is_listed() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_package_holds_what_is_used_and_lists_what_is_sensitive() {
     let (folder, node) = new_node().await;
-    let noisy = br#"{"schema":"comity.noisy-counts/1","counts":[["DE",41]]}"#;
+    let noisy = br#"{"schema":"comity.counts/1","counts":[["DE",41]]}"#;
     let (case, ids) = case_with(
         &node,
         &[
@@ -241,7 +241,7 @@ async fn a_package_holds_what_is_used_and_lists_what_is_sensitive() {
         .flat_map(|f| [f.as_bytes().to_vec(), std::fs::read(out.join(f)).unwrap()].concat())
         .collect();
     let holds = |needle: &str| all.windows(needle.len()).any(|w| w == needle.as_bytes());
-    for absent in ["secret words", &ids[2].to_string(), "noisy-counts", "unmarked words"] {
+    for absent in ["secret words", &ids[2].to_string(), "comity.counts/", "unmarked words"] {
         assert!(!holds(absent), "{absent}");
     }
     for present in ["used words", "order-de-114", "comity.disclosure/1", "became_evidence"] {

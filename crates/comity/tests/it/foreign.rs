@@ -82,10 +82,7 @@ async fn tools_that_are_not_ours_accept_the_package_and_refuse_a_changed_one() {
     let programs: BTreeSet<&str> = commands.iter().map(|(p, _)| p.as_str()).collect();
     assert_eq!(programs, BTreeSet::from(["bagit.py", "case_validate", "openssl", "sha256sum"]));
     let usable: Vec<&(String, String)> = commands.iter().filter(|(p, _)| has(p)).collect();
-    for (_, line) in &usable {
-        let said = run(&package, line);
-        assert!(said.status.success(), "`{line}`: {}", crate::support::said(&said));
-    }
+    accepted(&package);
     // Each way of changing it is refused by the programs that look there.
     let sample = format!("data/exhibits/{}.bin", ids[1]);
     type Change = Box<dyn Fn(&Path)>;
@@ -169,6 +166,14 @@ async fn tools_that_are_not_ours_accept_the_package_and_refuse_a_changed_one() {
     println!("refused: {refused:?}");
     salts_open_commitments(&package);
     sealed_as_one_file(&folder, &handed.sealed.unwrap(), &key, &node).await;
+}
+
+/// A package under the commands of its own README: each program that is installed accepts it.
+pub fn accepted(package: &Path) {
+    for (program, line) in commands(package).iter().filter(|(p, _)| has(p)) {
+        let said = run(package, line);
+        assert!(said.status.success(), "{program}: `{line}`: {}", crate::support::said(&said));
+    }
 }
 
 fn known(node: &comity::node::Node) -> Vec<(String, ed25519_dalek::VerifyingKey)> {

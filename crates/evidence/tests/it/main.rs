@@ -7,6 +7,7 @@
     reason = "a failed test should stop; tests make their own stores"
 )]
 
+mod conformance;
 mod crash;
 mod keystore;
 mod memory;
