@@ -1,6 +1,7 @@
 //! RFC 3161 tokens made by OpenSSL (`tests/data/timestamp/make.sh`): the good ones hold, everything else is refused.
 
 use evidence::timestamp::{Roots, Stamp, StampError, Token};
+use proptest::prelude::*;
 use std::{fs, path::PathBuf};
 use terms::Timestamp;
 
@@ -126,5 +127,30 @@ fn no_bit_of_a_token_can_change() {
                 "trailing data"
             );
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    /// What a fuzzer would do first: pieces of good tokens cut, repeated and strewn with other bytes. Nothing panics, and
+    /// what still reads as a token reads back as itself and is trusted by nobody.
+    #[test]
+    fn strewn_tokens_are_no_tokens(
+        which in 0..5usize,
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..8)), 1..6),
+    ) {
+        let names = ["rsa-sha256.token", "p256-ess-v1.token", "p384-sha384.token", "answer.tsr", "roots.pem"];
+        let mut bytes = data(names[which]);
+        for (from, to, with) in &cuts {
+            let (a, b) = (from.index(bytes.len() + 1), to.index(bytes.len() + 1));
+            let (a, b) = (a.min(b), a.max(b).min(a.min(b) + 40));
+            bytes.splice(a..b, with.iter().copied());
+        }
+        if let Ok(token) = Token::read(&bytes) {
+            let again = Token::read(token.der()).unwrap();
+            prop_assert_eq!(again.der(), token.der());
+            prop_assert!(token.verify(&token.hash().of(b""), &Roots::default(), None).is_err());
+        }
+        let _ = Roots::read(&bytes);
     }
 }
