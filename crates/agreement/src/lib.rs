@@ -23,6 +23,8 @@ mod keys;
 mod nearest;
 mod plain;
 mod policy;
+#[cfg(feature = "prove")]
+pub mod prove;
 mod request;
 mod rules;
 mod ruling;

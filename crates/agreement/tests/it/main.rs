@@ -14,3 +14,6 @@ mod plain;
 mod samples;
 mod signatures;
 mod story;
+
+#[cfg(feature = "prove")]
+mod prove;

@@ -235,7 +235,7 @@ const ROWS: &[(&str, &str)] = &[
     ("company region receive victim-notification victim-ip:clear concerns=BR", "deny nearest is 3.5"),
     (
         "company region/br receive investigation victim-ip:clear concerns=BR",
-        "deny CMT-0202 | nearest is 3.4, which asks for the purpose `botnet-measurement`, `threat-assessment` and `takedown`",
+        "deny CMT-0203 | nearest is 3.4, which asks for the purpose `botnet-measurement`, `threat-assessment` and `takedown`",
     ),
     (
         "company region/de receive victim-notification victim-ip:clear concerns=DE",

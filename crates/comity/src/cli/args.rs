@@ -506,6 +506,10 @@ pub enum Agree {
         /// The agreement.
         agreement: String,
     },
+    /// Prove the ten standing guarantees of texts, with a solver.
+    Prove(Prove),
+    /// Prove what a text lets pass that an older one does not, and the other way round.
+    Diff(DiffArgs),
     /// Ask whether something would be allowed, and by which clause. Writes nothing.
     Test {
         /// To whom.
@@ -527,6 +531,52 @@ pub enum Agree {
         #[arg(long, value_name = "PARTNER")]
         from: Option<String>,
     },
+}
+
+/// Which solver, and how long.
+#[derive(Debug, Args)]
+pub struct SolverArgs {
+    /// The solver: cvc5 1.3 or newer. Default: `COMITY_SOLVER`, then `CVC5`, then `cvc5` or `cvc5-smtlib` on the path.
+    #[arg(long, value_name = "PROGRAM")]
+    pub solver: Option<PathBuf>,
+    /// Seconds that the solver may think about one question.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: u32,
+    /// Solvers at work at once. Default: one for each core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+}
+
+/// `comity agree prove`
+#[derive(Debug, Args)]
+pub struct Prove {
+    /// The texts. Keys that a template leaves open are stood in for: no guarantee speaks of them.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Which solver, and how long.
+    #[command(flatten)]
+    pub solver: SolverArgs,
+    /// Where to write the certificate of one text.
+    #[arg(long, value_name = "CERTIFICATE", conflicts_with = "check")]
+    pub out: Option<PathBuf>,
+    /// A certificate of one text to check: its questions are made again and asked again.
+    #[arg(long, value_name = "CERTIFICATE")]
+    pub check: Option<PathBuf>,
+    /// Make the questions of the certificate again and ask none.
+    #[arg(long, requires = "check")]
+    pub no_solver: bool,
+}
+
+/// `comity agree diff`
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The text as it was.
+    pub old: PathBuf,
+    /// The text as it would be.
+    pub new: PathBuf,
+    /// Which solver, and how long.
+    #[command(flatten)]
+    pub solver: SolverArgs,
 }
 
 /// `comity share`

@@ -46,6 +46,34 @@ pub enum Fault {
     #[error("the command cannot begin: {0}")]
     #[diagnostic(code("CMT-1163"), help("check the limits on memory and processes of this user"))]
     Begin(io::Error),
+    /// No solver is here.
+    #[cfg(feature = "prove")]
+    #[error("no solver was found: {why}")]
+    #[diagnostic(
+        code("CMT-1166"),
+        help(
+            "cvc5 1.3 or newer proves: `pip install cvc5` and `--solver tools/cvc5-smtlib` (it speaks SMT-LIB over those bindings), or any program `cvc5` on the path; nodes need none to rule"
+        )
+    )]
+    NoSolver {
+        /// What was tried.
+        why: String,
+    },
+    /// This build has no proofs in it.
+    #[cfg(not(feature = "prove"))]
+    #[error("this build of comity does not prove agreements")]
+    #[diagnostic(
+        code("CMT-1167"),
+        help(
+            "the side that signs builds it with `cargo build --release -p comity --features prove`; a node needs no proof to rule"
+        )
+    )]
+    CannotProve,
+    /// Nothing was proved.
+    #[cfg(feature = "prove")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Proof(#[from] agreement::prove::ProofError),
     /// A thread of ours ended in a way that nobody foresaw.
     #[error("the program met a state that it did not foresee")]
     #[diagnostic(
@@ -74,6 +102,16 @@ impl Fault {
             Self::Node(e) => e.ending().code(),
             Self::Usage { .. } => Ending::Usage.code(),
             Self::Interrupted => INTERRUPTED,
+            #[cfg(feature = "prove")]
+            Self::Proof(e) => match e {
+                agreement::prove::ProofError::Unknown { .. } => Ending::CannotTell.code(),
+                agreement::prove::ProofError::Certificate(_) => Ending::NotVerified.code(),
+                _ => Ending::Error.code(),
+            },
+            #[cfg(feature = "prove")]
+            Self::NoSolver { .. } => Ending::Error.code(),
+            #[cfg(not(feature = "prove"))]
+            Self::CannotProve => Ending::Error.code(),
             Self::Output(_) | Self::Begin(_) | Self::Unforeseen => Ending::Error.code(),
         }
     }
@@ -218,6 +256,10 @@ mod tests {
             (NodeError::from(ExchangeError::NotABundle { why: "short".into() }).into(), 4, "CMT-0920"),
             (Fault::usage("no", "yes"), 2, "CMT-1160"),
             (Fault::Interrupted, 130, "CMT-1161"),
+            #[cfg(feature = "prove")]
+            (Fault::NoSolver { why: "none".into() }, 1, "CMT-1166"),
+            #[cfg(not(feature = "prove"))]
+            (Fault::CannotProve, 1, "CMT-1167"),
             (Fault::Output(denied()), 1, "CMT-1162"),
         ];
         for (fault, exit, code) in row {

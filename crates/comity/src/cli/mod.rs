@@ -22,6 +22,7 @@ mod out;
 mod partners;
 mod passphrase;
 mod progress;
+mod proof;
 mod setting_up;
 mod sharing;
 mod trust;
@@ -128,6 +129,8 @@ fn begin(cli: &Cli, out: &mut Out) -> Done {
         Verb::Agree(AgreeArgs { verb: Some(Agree::Fill { template, set, out: to }) }) => {
             return partners::fill(template, set, to, out);
         }
+        Verb::Agree(AgreeArgs { verb: Some(Agree::Prove(args)) }) => return proof::prove(args, out),
+        Verb::Agree(AgreeArgs { verb: Some(Agree::Diff(args)) }) => return proof::diff(args, out),
         Verb::Demo(_) => Meant::nowhere(),
         Verb::Init(_) => Meant::to_be(&cli.global)?,
         Verb::Doctor(args) => doctor::meant(args, &cli.global)?,

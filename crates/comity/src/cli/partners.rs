@@ -34,12 +34,15 @@ pub async fn agree(meant: &Meant, verb: Option<&Agree>, out: &mut Out) -> Done {
         // These need no home.
         Some(Agree::Check { file }) => return check(file, out),
         Some(Agree::Fill { template, set, out: to }) => return fill(template, set, to, out),
+        Some(Agree::Prove(args)) => return super::proof::prove(args, out),
+        Some(Agree::Diff(args)) => return super::proof::diff(args, out),
     }
     node.close().await?;
     Ok(Outcome::Done)
 }
 
-fn read(path: &Path) -> Result<String, NodeError> {
+/// The text of a file of bounded size.
+pub fn read(path: &Path) -> Result<String, NodeError> {
     let failed = |e| NodeError::file("reading", path, e);
     let mut text = String::new();
     File::open(path).and_then(|f| f.take(MOST + 1).read_to_string(&mut text)).map_err(failed)?;
@@ -49,11 +52,13 @@ fn read(path: &Path) -> Result<String, NodeError> {
     Ok(text)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
+/// Writes a file that is whole or not there.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
     write_durably(path, bytes).map_err(|e| NodeError::file("writing", path, e))
 }
 
-fn shown(path: &Path) -> String {
+/// A path as messages name it.
+pub fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 

@@ -38,6 +38,13 @@ impl Progress {
         self.0.set_message(cut(&clean(name).replace('\n', " "), NAME));
         self.0.inc(1);
     }
+
+    /// One step more of so many, where their number is known late.
+    #[cfg(feature = "prove")]
+    pub fn reach(&self, of: usize) {
+        self.0.set_length(of as u64);
+        self.0.inc(1);
+    }
 }
 
 impl Drop for Progress {

@@ -15,6 +15,7 @@ mod erase;
 mod foreign;
 mod homes;
 mod hostile;
+mod proof;
 mod real;
 mod sandbox;
 mod store;

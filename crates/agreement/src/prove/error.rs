@@ -1,0 +1,59 @@
+//! Why a proof could not be had. Never the same as a guarantee that does not hold.
+
+use miette::Diagnostic;
+
+/// Why nothing was proved.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The solver gave no answer.
+    #[error("the solver could not tell whether {about}")]
+    #[diagnostic(
+        code("CMT-0240"),
+        help("give it longer with `--seconds`, or divide the agreement; nothing is proved until it answers")
+    )]
+    Unknown {
+        /// What was asked.
+        about: String,
+    },
+    /// The solver failed.
+    #[error("the solver failed: {0}")]
+    #[diagnostic(
+        code("CMT-0241"),
+        help("cvc5 1.3 or newer is needed: `pip install cvc5`, then `--solver tools/cvc5-smtlib`")
+    )]
+    Solver(String),
+    /// A counterexample does not stand before the evaluator, or the question could not be put: a mistake of this
+    /// program, on which nothing may rest.
+    #[error("the proof contradicts itself: {0}")]
+    #[diagnostic(
+        code("CMT-0242"),
+        help("do not sign this text; report it with the text to the makers of this program")
+    )]
+    Internal(String),
+    /// A certificate does not fit.
+    #[error("the certificate does not fit: {0}")]
+    #[diagnostic(code("CMT-0243"), help("`comity agree prove FILE --out CERTIFICATE` makes a new one"))]
+    Certificate(String),
+}
+
+impl From<cedar_policy_symcc::solver::SolverError> for ProofError {
+    fn from(e: cedar_policy_symcc::solver::SolverError) -> Self {
+        Self::Solver(e.to_string())
+    }
+}
+
+impl From<cedar_policy_symcc::err::Error> for ProofError {
+    fn from(e: cedar_policy_symcc::err::Error) -> Self {
+        use cedar_policy_symcc::err::Error;
+        match e {
+            Error::SolverUnknown => Self::Unknown { about: "a guarantee holds".to_owned() },
+            Error::SolverError(e) => Self::Solver(e.to_string()),
+            Error::PolicyNotWellTyped { errs } => {
+                let said: Vec<String> = errs.iter().map(ToString::to_string).collect();
+                Self::Internal(said.join("; "))
+            }
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
