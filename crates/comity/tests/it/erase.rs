@@ -249,6 +249,71 @@ async fn four_eyes_of_fitting_roles_and_no_hold() {
     node.close().await.unwrap();
 }
 
+/// What was released of an exhibit is kept here as it crossed, its items in base64: it goes too, and what was released of
+/// others stays. The exhibit is packed; its words are found all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_of_it_goes_too() {
+    use std::io::Write as _;
+    let (home, node) = planted(&Canaries::new(8)).await;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(b"2026-03-02T00:00:00Z the-victim.harbour.example called\n").unwrap();
+    let manner = comity::node::ingest::Manner::house("test");
+    let seal = async |name: &str, bytes: Vec<u8>| {
+        let source = Source::Bytes(name.to_owned(), bytes);
+        node.ingest(vec![source], &manner, &|_| ()).await.unwrap().taken[0].exhibit
+    };
+    let exhibit = seal("calls.txt.gz", packed.finish().unwrap()).await;
+    node.gather(&home.case, &[exhibit.to_string()]).await.unwrap();
+    let mut payloads = Vec::new();
+    for (release, text) in
+        [("release-of-it", "the-victim.harbour.example"), ("release-of-others", "other.harbour.example")]
+    {
+        let handling = terms::Handling { tlp: terms::Tlp::Amber, code: terms::HandlingCode::H1 };
+        let parties = ["company", "police"].map(|p| terms::PartnerId::new(p).unwrap());
+        let [from, to] = parties;
+        let mut payload = exchange::Payload::new(from, to, terms::Purpose::Investigation, handling);
+        payload.items.push(exchange::Item {
+            name: "list.txt".into(),
+            media_type: "text/plain".into(),
+            categories: [terms::Category::NetworkIndicator].into(),
+            protection: terms::Protection::Clear,
+            obtained: terms::Obtained::Voluntary,
+            records: 1,
+            bytes: text.as_bytes().to_vec(),
+        });
+        let kept = seal(release, payload.canonical().unwrap()).await;
+        let zero = "0".repeat(64);
+        let body = serde_json::json!({
+            "record": { "schema": "comity.release-record/1", "payload": zero, "bundle": zero, "header": {
+                "schema": "comity.release/1", "release": release, "from": "company", "to": "police", "member": null,
+                "purpose": "investigation", "agreement": "company-police", "version": zero, "clauses": [], "duties": [],
+                "erase_by": null, "released": "2026-03-01T00:00:00Z", "size": 1 } },
+            "exhibit": kept, "erase_by": null
+        });
+        let _reads: comity::node::share::KeptRelease = serde_json::from_value(body.clone()).unwrap();
+        let record = Record {
+            id: release.to_owned(),
+            belongs: "police".into(),
+            status: "released".into(),
+            at: Timestamp(0),
+            until: None,
+            body,
+        };
+        let mut tx = node.state.begin().await.unwrap();
+        records::RELEASES.put(&mut tx, &record).await.unwrap();
+        tx.commit().await.unwrap();
+        payloads.push(kept);
+    }
+    let dpo = PersonId("dpo-1".into());
+    let erased = node.erase(&home.case, &[exhibit.to_string()], "the court ordered it", &dpo).await.unwrap();
+    assert_eq!(erased.joined.keys().collect::<Vec<_>>(), [&payloads[0]], "{erased:?}");
+    assert!(node.vault.read(&payloads[0], 1 << 20).await.is_err());
+    node.vault.read(&payloads[1], 1 << 20).await.unwrap();
+    let seen = node.verify_home(&|_| ()).await.unwrap();
+    assert!(seen.whole(), "{:?}", seen.problems);
+    node.close().await.unwrap();
+}
+
 /// The program's own answer: exit 3, the code, the date.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_refuses_what_is_held_with_its_date() {
