@@ -184,6 +184,13 @@ pub enum ExchangeError {
         /// What is wrong, in words.
         why: String,
     },
+    /// Noisy counts that are none.
+    #[error("the counts cannot be used: {why}")]
+    #[diagnostic(code("CMT-0933"), help("ask the giver to share the counts again"))]
+    Counts {
+        /// What is wrong, in words.
+        why: String,
+    },
     /// A victim of another place.
     #[error("row {row} speaks of a victim in {place}, and the bundle is for `{member}` ({expected})")]
     #[diagnostic(
@@ -253,6 +260,7 @@ impl ExchangeError {
             | Self::Seal { .. }
             | Self::Time { .. }
             | Self::Question { .. }
+            | Self::Counts { .. }
             | Self::Row { .. }
             | Self::Authority { .. } => Refusal::Form,
         }

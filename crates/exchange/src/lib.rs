@@ -3,7 +3,7 @@
 //! Here: telling exhibits of partners' formats apart ([`recognise`]) and reading them into findings ([`examine`],
 //! [`stix`], [`list`], [`assets`], [`accounts`], [`authority`]); what crosses ([`payload`]), its release under a permit
 //! ([`release()`]), taking it in ([`open_bundle`], [`receive()`]), receipts ([`receipt`]) with answers to questions
-//! ([`question`]); victims for one member's own team ([`victims`]).
+//! ([`question`]); noisy counts ([`counts`]); victims for one member's own team ([`victims`]).
 //! Elsewhere: rulings (`agreement`), protection of records (`privacy`), files, state and the ledger (`comity`).
 //! WALL: no file, no socket, no clock: bytes in, bytes out; "now" is an argument. Nothing leaves without a
 //! [`agreement::Permit`] bound to the final bytes. Two doors stand beside this one: a package that a person hands over
@@ -15,6 +15,7 @@ pub mod accounts;
 pub mod assets;
 pub mod authority;
 mod bundle;
+pub mod counts;
 mod encoding;
 mod error;
 mod examine;

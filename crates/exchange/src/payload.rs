@@ -5,7 +5,7 @@
 //! Bounds: 64 MiB in canonical form, 10,000 items, names of 200 characters.
 
 use crate::ExchangeError;
-use agreement::{Act, Request};
+use agreement::{Act, Budget, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use terms::{
@@ -46,6 +46,9 @@ pub struct Payload {
     pub concerns: BTreeSet<Place>,
     /// The exhibit with the provider's written consent, where a handling code asks for it.
     pub consent: Option<ExhibitId>,
+    /// What noisy counts cost, as the giver's odometer says; only where the act is `dp-count`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// What crosses.
     pub items: Vec<Item>,
 }
@@ -86,6 +89,7 @@ impl Payload {
             origin: None,
             concerns: BTreeSet::new(),
             consent: None,
+            budget: None,
             items: Vec::new(),
         }
     }
@@ -159,6 +163,7 @@ impl Payload {
         request.origin = self.origin.clone();
         request.concerns = self.concerns.clone();
         request.consent = self.consent;
+        request.budget = self.budget;
         request.case = self.case.clone();
         request.records = self.items.iter().fold(0, |n, item| n.saturating_add(item.records));
         request

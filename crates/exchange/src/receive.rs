@@ -4,6 +4,7 @@
 //! accepted and refusing a release that was taken in before (`comity`, which knows the state).
 
 use crate::bundle::{self, Header, Manifest, Received};
+use crate::counts::{self, Counts};
 use crate::payload::Payload;
 use crate::question::{self, CovertList, DeconflictionAnswer, Question};
 use crate::release::same_crossing;
@@ -46,6 +47,15 @@ impl Accepted {
     /// By when it must be erased: the earlier of the giver's ruling and ours.
     pub fn erase_by(&self) -> Option<Timestamp> {
         self.erase_by
+    }
+
+    /// The noisy counts of the payload.
+    ///
+    /// # Errors
+    /// CMT-0933 for an item that says it is noisy counts and is none, or that costs less or another unit than was ruled on.
+    pub fn counts(&self) -> Result<Vec<Counts>, ExchangeError> {
+        let items = self.payload.items.iter().filter(|i| i.media_type == counts::MEDIA_TYPE);
+        items.map(|i| Counts::parse(&i.bytes)?.fits(self.payload.budget)).collect()
     }
 
     /// The answers to the payload's questions from our covert list, in the order asked; none where nothing was asked.

@@ -37,12 +37,14 @@ pub enum PredicateType {
     Receipt,
     /// The results of a batch of jobs.
     JobBatch,
+    /// Noisy counts were drawn, and what they cost.
+    Spend,
 }
 
 impl PredicateType {
     /// Every type.
     pub const ALL: &'static [Self] =
-        &[Self::Custody, Self::Ruling, Self::Release, Self::Receipt, Self::JobBatch];
+        &[Self::Custody, Self::Ruling, Self::Release, Self::Receipt, Self::JobBatch, Self::Spend];
     /// Its URI. A change of meaning is a new number.
     pub const fn uri(self) -> &'static str {
         match self {
@@ -51,6 +53,7 @@ impl PredicateType {
             Self::Release => "https://comity.example/release/v1",
             Self::Receipt => "https://comity.example/receipt/v1",
             Self::JobBatch => "https://comity.example/job-batch/v1",
+            Self::Spend => "https://comity.example/spend/v1",
         }
     }
     fn from_uri(uri: &str) -> Option<Self> {

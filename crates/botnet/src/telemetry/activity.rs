@@ -190,6 +190,26 @@ impl Telemetry {
         .await
     }
 
+    /// How often each bot was seen in each place, at most `limit` rows: for counting each bot once.
+    ///
+    /// # Errors
+    /// When the tables cannot be read or there are more than `limit`.
+    pub async fn bots_by_place(
+        &self,
+        window: Window,
+        limit: usize,
+    ) -> Result<Vec<(String, Place, u64)>, TelemetryError> {
+        let sql = format!(
+            "SELECT bot, place, count(*) FROM sightings WHERE {} GROUP BY bot, place",
+            window.sql("event")
+        );
+        self.rows("activity.bots-by-place", &sql, limit, |c, i| {
+            let place = c.text(1, i)?.parse().unwrap_or(Place::UNKNOWN);
+            Ok((c.text(0, i)?.to_owned(), place, c.int(2, i)? as u64))
+        })
+        .await
+    }
+
     /// The victims of one place and of no other, ordered by bot and first time, at most `limit`.
     ///
     /// # Errors

@@ -146,6 +146,9 @@ pub struct Doctor {
     /// Show each configuration value with its origin.
     #[arg(long)]
     pub config: bool,
+    /// Show what noisy counts have cost of each data set, by partner, and what is left.
+    #[arg(long, conflicts_with = "config")]
+    pub budgets: bool,
     /// Look at every sealed byte too, not only at the lists.
     #[arg(long)]
     pub deep: bool,
@@ -597,6 +600,12 @@ pub struct Share {
     /// What for.
     #[arg(long, value_parser = purpose)]
     pub purpose: Purpose,
+    /// Counts with noise instead of without small numbers, at this epsilon (without a value 0.1).
+    #[arg(long, value_name = "E", num_args = 0..=1, default_missing_value = "0.1")]
+    pub epsilon: Option<privacy::Epsilon>,
+    /// The day, week or month that noisy counts are over (2026-03-02, 2026-W10, 2026-03); without it this month.
+    #[arg(long, value_name = "PERIOD")]
+    pub period: Option<privacy::Span>,
     /// Where to write the sealed bundle.
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     pub out: Option<PathBuf>,

@@ -17,12 +17,13 @@ use crate::store::doctor::{self, Check, Depth};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::{
     Batch, ClockAnswer, Config, Home, Loaded, Mode, NodeClock, Sources, State, StoreError, TelemetryFolder,
-    config, vault,
+    config, odometers, vault,
 };
 use crate::work::{Frame, Input, Mode as Work, Pool, WorkError};
 use evidence::custody::{Act, Why};
 use evidence::{FileKeystore, hold};
 use ledger::{NoteKey, Trust, dsse};
+use privacy::Odometer;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use terms::{Compression, ExhibitId, ExhibitKind, Obtained, PartnerId};
@@ -41,6 +42,9 @@ pub fn meant(args: &Doctor, global: &Global) -> Result<Meant, Fault> {
 pub async fn doctor(meant: &Meant, args: &Doctor, out: &mut Out) -> Done {
     if args.config {
         return settings(meant, out);
+    }
+    if args.budgets {
+        return budgets(meant, out).await;
     }
     if let Some(reason) = &args.clock_reason {
         return clock_went_back(meant, reason, out).await;
@@ -92,6 +96,58 @@ fn settings(meant: &Meant, out: &mut Out) -> Done {
             other => other.to_string(),
         };
         table.row([one.key.to_owned(), value, one.origin]);
+    }
+    out.table(&table);
+    Ok(Outcome::Done)
+}
+
+/// What noisy counts have cost; no key is needed, and nothing is changed.
+async fn budgets(meant: &Meant, out: &mut Out) -> Done {
+    let options = meant.options()?;
+    let home = Home::open(&meant.dir, Mode::Look, options.clock.now())?;
+    let config = loaded(meant)?.config;
+    let state = State::of_home(&home, config.state.as_deref(), false).await?;
+    let mut conn = state.read().await?;
+    let all = odometers::list(&mut conn).await?;
+    drop(conn);
+    state.close().await;
+    let left = |s: &odometers::Spent| Odometer { budget: config.epsilon_budget, spent: s.spent }.left();
+    let sets: Vec<serde_json::Value> = all
+        .iter()
+        .map(|s| {
+            let partners: Vec<serde_json::Value> = (s.partners.iter())
+                .map(|p| serde_json::json!({ "partner": p.partner, "spent": p.spent.to_string(), "answers": p.answers }))
+                .collect();
+            serde_json::json!({
+                "data_set": s.data_set, "spent": s.spent.to_string(), "left": left(s).to_string(), "partners": partners,
+            })
+        })
+        .collect();
+    out.object(&serde_json::json!({
+        "schema": "comity.budgets/1", "budget": config.epsilon_budget.to_string(), "data_sets": sets,
+    }));
+    if all.is_empty() {
+        out.line(format!("no noisy count was drawn; each data set has epsilon {}", config.epsilon_budget));
+        return Ok(Outcome::Done);
+    }
+    let mut table = Table::new(&["data set", "partner", "answers", "spent", "left"]);
+    for s in &all {
+        table.row([
+            s.data_set.clone(),
+            "(all)".into(),
+            String::new(),
+            s.spent.to_string(),
+            left(s).to_string(),
+        ]);
+        for p in &s.partners {
+            table.row([
+                String::new(),
+                p.partner.clone(),
+                p.answers.to_string(),
+                p.spent.to_string(),
+                String::new(),
+            ]);
+        }
     }
     out.table(&table);
     Ok(Outcome::Done)

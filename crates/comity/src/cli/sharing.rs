@@ -7,8 +7,11 @@ use super::out::{Out, bytes, counted, short};
 use super::{Done, Outcome};
 use crate::node::Node;
 use crate::node::error::NodeError;
+use crate::node::noisy::{Asked, Cost};
 use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
-use crate::node::share::{Shared, Wish};
+use crate::node::share::{Shared, What, Wish};
+use exchange::counts::Counts;
+use privacy::Epsilon;
 use std::io;
 use std::path::Path;
 use terms::{MemberId, PartnerId};
@@ -24,6 +27,7 @@ pub async fn share(meant: &Meant, args: &Share, out: &mut Out) -> Done {
         with: PartnerId::new(&args.with).map_err(NodeError::from)?,
         member: args.member.as_deref().map(MemberId::new).transpose().map_err(NodeError::from)?,
         purpose: args.purpose,
+        noisy: noisy(args)?,
     };
     // What is released is on the ledger: where it cannot be written, it is not released.
     let to = args.out.as_deref().filter(|_| !args.dry_run);
@@ -37,6 +41,17 @@ pub async fn share(meant: &Meant, args: &Share, out: &mut Out) -> Done {
     out.object(&shared);
     told(&shared, to, out);
     Ok(Outcome::Done)
+}
+
+/// Counts with noise, where epsilon or a period is stated.
+fn noisy(args: &Share) -> Result<Option<Asked>, Fault> {
+    if args.epsilon.is_none() && args.period.is_none() {
+        return Ok(None);
+    }
+    if args.what != What::Counts {
+        return Err(Fault::usage("only counts have an epsilon and a period", "comity share counts --help"));
+    }
+    Ok(Some(Asked { epsilon: args.epsilon.unwrap_or(Epsilon::USUAL), span: args.period }))
 }
 
 /// Whether a file can be made there.
@@ -63,6 +78,9 @@ fn told(shared: &Shared, path: Option<&Path>, out: &mut Out) {
         None => out.line(format!("would be permitted: {what} to {to}")),
     }
     rests_on(&shared.clauses, &shared.duties, out);
+    if let Some(cost) = &shared.cost {
+        costs(cost, out);
+    }
     if let Some(path) = path {
         out.line(format!("  bundle  {}", path.display()));
         out.talk(format!(
@@ -77,6 +95,27 @@ fn rests_on(clauses: &[String], duties: &[String], out: &mut Out) {
     duties.iter().for_each(|d| out.line(format!("  duty    {d}")));
 }
 
+fn costs(cost: &Cost, out: &mut Out) {
+    out.line(format!("  noise   epsilon {}, each count within ± {} (95 %)", cost.epsilon, cost.error));
+    let again = if cost.again { " (drawn before: the same answer)" } else { "" };
+    out.line(format!("  cost    {}{again}", cost.cost));
+    for set in &cost.data_sets {
+        out.line(format!("  left    {} of {} for {}, over all partners", set.left, set.budget, set.data_set));
+    }
+}
+
+/// Noisy counts, largest first, each with how far it may be off; those that noise alone could make are left to programs.
+fn with_noise(counts: &Counts, out: &mut Out) {
+    out.line(format!(
+        "  bots per place in {}, each within ± {} ({} %)",
+        counts.span, counts.error, counts.confidence
+    ));
+    let mut rows: Vec<_> = counts.places.iter().filter(|(_, n)| *n > counts.error).collect();
+    rows.sort_by_key(|(place, n)| (std::cmp::Reverse(*n), *place));
+    rows.iter().take(SHOWN).for_each(|(place, n)| out.line(format!("    {place} {n} ± {}", counts.error)));
+    super::laboratory::more(rows.len(), SHOWN, out);
+}
+
 /// A bundle that was taken in.
 pub fn received(bundle: &ReceivedBundle, out: &mut Out) {
     let exhibits = counted(bundle.exhibits.len() as u64, "exhibit");
@@ -85,6 +124,7 @@ pub fn received(bundle: &ReceivedBundle, out: &mut Out) {
     if bundle.hits > 0 {
         out.line(format!("  answer  {} of what was asked is this home's concern", bundle.hits));
     }
+    bundle.counts.iter().for_each(|c| with_noise(c, out));
     out.line(format!("  receipt {}", bundle.receipt));
     out.talk(format!("next: hand the receipt back to {}", bundle.from));
 }

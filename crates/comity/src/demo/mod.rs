@@ -189,6 +189,7 @@ impl Operation {
             with: partner(to)?,
             member: member.map(MemberId::new).transpose()?,
             purpose,
+            noisy: None,
         };
         let shared = self.node(from).share(&wish, false).await?;
         let folder = self.dir.join("bundles");

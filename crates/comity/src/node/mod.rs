@@ -17,6 +17,7 @@ pub mod hold;
 pub mod ingest;
 pub mod keys;
 pub mod measure;
+pub mod noisy;
 mod payload;
 pub mod people;
 pub mod plan;

@@ -15,7 +15,8 @@ use exchange::question::Question;
 use exchange::{Item, Payload, stix, victims};
 use std::collections::BTreeSet;
 use terms::{
-    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Obtained, Place, Protection, Timestamp, Tlp,
+    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Obtained, PartnerId, Place, Protection,
+    Timestamp, Tlp,
 };
 
 /// Rows of one victims' file or of one file of sightings.
@@ -75,7 +76,7 @@ impl Node {
             }
             What::Sightings => payload.items.push(self.sightings(wish, now).await?),
             What::Authorities => payload.items = self.authorities().await?,
-            What::Accounts => payload.items.push(self.accounts(now).await?),
+            What::Accounts => payload.items.push(self.accounts(wish, now).await?),
         }
         Ok(payload)
     }
@@ -252,6 +253,23 @@ impl Node {
         Ok(item("sightings.csv", "text/csv", Category::SinkholeLog, Protection::Pseudonym, records, bytes))
     }
 
+    /// The tokens of the agreement in force with a partner, in the month of `now`.
+    async fn tokeniser(&self, with: &PartnerId, now: Timestamp) -> Result<privacy::Tokeniser, NodeError> {
+        let agreements = self.agreements().await?;
+        let between = |p: &[&PartnerId]| p.contains(&with) && p.contains(&&self.partner);
+        let id = agreements
+            .in_force(now)
+            .find(|s| between(&s.agreement().parties()))
+            .map(|s| s.agreement().id().clone());
+        let id = id.ok_or_else(|| NodeError::First {
+            what: format!("no agreement with `{with}` is in force, and tokens are made for one"),
+            help: "`comity agree` lists the agreements and their state",
+        })?;
+        let period = privacy::Period::of(now);
+        let key = privacy::Key::derive(&self.keys.pseudonym, &format!("token/{id}"), period);
+        Ok(privacy::Tokeniser::new(&key, id.as_str(), period)?)
+    }
+
     pub(super) async fn exhibits_of(&self, kind: ExhibitKind) -> Result<Vec<Exhibit>, NodeError> {
         let mut conn = self.state.read().await?;
         let mut all: Vec<Exhibit> = Vec::new();
@@ -285,10 +303,11 @@ impl Node {
         Ok(items)
     }
 
-    /// Accounts that money moved through, as tokens under this home's key: who gets them can group and name them, and
-    /// only this home can say which account one is.
-    async fn accounts(&self, now: Timestamp) -> Result<Item, NodeError> {
-        let tokens = pseudonymiser(&self.keys.pseudonym, now);
+    /// Accounts that money moved through, as tokens of the agreement and month: who gets them can group and name them,
+    /// and only this home can say which account one is. One whose form has too few values for a token refuses the
+    /// whole: nothing leaves in another form than the one that was ruled on.
+    async fn accounts(&self, wish: &Wish, now: Timestamp) -> Result<Item, NodeError> {
+        let tokens = self.tokeniser(&wish.with, now).await?;
         let mut bytes = Vec::new();
         let mut records = 0;
         for view in threat::money(&self.of_kind("account").await?) {
@@ -298,7 +317,7 @@ impl Node {
                 threat::MoneyRole::Unclear => continue,
             };
             let line = serde_json::json!({
-                "schema": "comity.account/1", "account": tokens.account(&view.institution, &view.account),
+                "schema": "comity.account/1", "account": tokens.account(&view.institution, &view.account)?,
                 "institution": view.institution, "role": role,
             });
             bytes.extend_from_slice(line.to_string().as_bytes());

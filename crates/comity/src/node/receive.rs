@@ -11,6 +11,7 @@ use crate::store::crossings::{self, Crossing};
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
 use evidence::custody::Act as Did;
+use exchange::counts::Counts;
 use exchange::question::CovertList;
 use exchange::receipt::{self, LedgerPosition};
 use exchange::{Accepted, ReleaseRecord};
@@ -38,6 +39,9 @@ pub struct ReceivedBundle {
     pub erase_by: Option<Timestamp>,
     /// Exhibits it held.
     pub exhibits: Vec<ExhibitId>,
+    /// Noisy counts it held, each with how far it may be off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<Counts>,
     /// The file with the receipt, to be handed back.
     pub receipt: String,
     /// Questions answered with a hit.
@@ -93,6 +97,7 @@ impl Node {
             act: Did::Receive,
         };
         let mut exhibits = Vec::new();
+        let counts = accepted.counts()?;
         for item in &accepted.payload().items {
             let name = format!("{}/{}", accepted.header().release, item.name);
             let source = Source::Bytes(name, item.bytes.clone());
@@ -123,6 +128,7 @@ impl Node {
             duties: accepted.duties().iter().map(ToString::to_string).collect(),
             erase_by: accepted.erase_by(),
             exhibits,
+            counts,
             receipt: path.display().to_string(),
             hits,
         })

@@ -7,7 +7,9 @@
 
 use super::Node;
 use super::error::NodeError;
+use super::noisy::{Asked, Cost, Noisy};
 use crate::store::Batch;
+use crate::store::StoreError;
 use crate::store::crossings::{self, Crossing};
 use crate::store::exhibits::Exhibit;
 use crate::store::leaves::NewLeaf;
@@ -64,6 +66,8 @@ pub struct Wish {
     pub member: Option<MemberId>,
     /// What for.
     pub purpose: Purpose,
+    /// Counts with noise, at what they cost; without it small numbers are left out instead.
+    pub noisy: Option<Asked>,
 }
 
 impl Wish {
@@ -93,6 +97,9 @@ pub struct Shared {
     pub records: u64,
     /// Bytes of the payload.
     pub bytes: u64,
+    /// What noisy counts cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// The sealed bundle; empty on a dry run.
     #[serde(skip)]
     pub bundle: Vec<u8>,
@@ -141,31 +148,55 @@ impl Node {
     /// Rules on a wish and releases it; with `dry` only says what the ruling is. A refusal is an error with the clause, and
     /// is on the ledger as a permit is.
     pub async fn share(&self, wish: &Wish, dry: bool) -> Result<Shared, NodeError> {
+        // Where another process paid from the same odometer meanwhile, the ruling is made again on where it stands now.
+        for _ in 0..3 {
+            match self.share_once(wish, dry).await {
+                Err(NodeError::Store(StoreError::OdometerMoved { .. })) => {}
+                done => return done,
+            }
+        }
+        self.share_once(wish, dry).await
+    }
+
+    async fn share_once(&self, wish: &Wish, dry: bool) -> Result<Shared, NodeError> {
         let _counted = self.crossing.lock().await;
         let now = self.ruling_clock.ruling_time(&self.state).await?;
         let agreements = self.agreements().await?;
         // First the wish itself: what will be refused opens no record.
-        let asked = match self.asked(wish, &agreements, now)? {
+        let mut noisy = self.noisy_asked(wish, now).await?;
+        let asked = match self.asked(wish, noisy.as_ref(), &agreements, now)? {
             Some(asked) => {
                 let spent = self.spent(&agreements, &asked, now, "").await?;
                 Some(asked.after(spent))
             }
             None => None,
         };
-        if let Some(asked) = asked
-            && let Ruling::Deny(denial) = agreements.rule(&asked, now)
-        {
-            if !dry {
-                let text = serde_json::to_vec(&asked).unwrap_or_default();
-                let sealed = self.vault.seal_bytes(&text).await?;
-                let said = Ruling::Deny(denial.clone()).statement(&asked, now);
-                let leaf = Statement::new(vec![sealed.commitment], PredicateType::Ruling, said)?
-                    .sign(&self.keys.node)?;
-                self.note_refusal(sealed.id, sealed.commitment, text.len() as u64, leaf, now).await?;
+        if let Some(asked) = asked {
+            let said = match agreements.rule(&asked, now) {
+                Ruling::Deny(denial) => {
+                    let said = Ruling::Deny(denial.clone()).statement(&asked, now);
+                    Some((refused(&denial), said))
+                }
+                Ruling::Permit(permit) => noisy.as_ref().and_then(|n| n.over_budget(&permit, now)),
+            };
+            if let Some((mut error, said)) = said {
+                if let Some(noisy) = &noisy {
+                    noisy.explain(&mut error);
+                }
+                if !dry {
+                    let text = serde_json::to_vec(&asked).unwrap_or_default();
+                    let sealed = self.vault.seal_bytes(&text).await?;
+                    let leaf = Statement::new(vec![sealed.commitment], PredicateType::Ruling, said)?
+                        .sign(&self.keys.node)?;
+                    self.note_refusal(sealed.id, sealed.commitment, text.len() as u64, leaf, now).await?;
+                }
+                return Err(error);
             }
-            return Err(refused(&denial));
         }
-        let payload = self.payload(wish, now).await?;
+        let payload = match &mut noisy {
+            Some(noisy) => self.noisy_payload(wish, noisy, dry, now).await?,
+            None => self.payload(wish, now).await?,
+        };
         let bytes = payload.canonical()?;
         let request = payload.request(Digest::of(&bytes));
         let spent = self.spent(&agreements, &request, now, "").await?;
@@ -183,6 +214,7 @@ impl Node {
                 duties: permit.duties().iter().map(ToString::to_string).collect(),
                 records: request.records,
                 bytes: bytes.len() as u64,
+                cost: noisy.as_ref().map(Noisy::told),
                 bundle: Vec::new(),
             });
         }
@@ -212,7 +244,7 @@ impl Node {
             at: now,
         };
         let kept = (sealed.id, sealed.commitment, bytes.len() as u64);
-        self.keep_release(&released.record, kept, ruled, &crossing, now).await?;
+        self.keep_release(&released.record, kept, ruled, &crossing, noisy.as_ref(), now).await?;
         Ok(Shared {
             schema: "comity.shared/1",
             release: Some(id),
@@ -222,6 +254,7 @@ impl Node {
             duties,
             records: request.records,
             bytes: bytes.len() as u64,
+            cost: noisy.as_ref().map(Noisy::told),
             bundle: released.bundle,
         })
     }
@@ -231,10 +264,12 @@ impl Node {
     fn asked(
         &self,
         wish: &Wish,
+        noisy: Option<&Noisy>,
         agreements: &Agreements,
         now: Timestamp,
     ) -> Result<Option<Request>, NodeError> {
         let (category, form) = match wish.what {
+            What::Counts if noisy.is_some() => (Category::VictimIp, Protection::Pseudonym),
             What::Victims => (Category::VictimIp, Protection::Clear),
             What::Counts => (Category::VictimIp, Protection::Aggregate(SMALLEST)),
             What::Sightings => (Category::SinkholeLog, Protection::Pseudonym),
@@ -244,6 +279,10 @@ impl Node {
         };
         let mut request = self.request(wish).with(category, form);
         request.case = wish.case()?;
+        if let Some(noisy) = noisy {
+            request.act = Act::DpCount;
+            request.budget = Some(noisy.budget());
+        }
         if wish.what == What::Victims {
             let member = wish.member.as_ref();
             let known = agreements.members(&wish.with, now).into_iter().find(|m| Some(&m.id) == member);
@@ -309,6 +348,7 @@ impl Node {
         (exhibit, commitment, size): (ExhibitId, Commitment, u64),
         ruled: Vec<u8>,
         crossing: &Crossing,
+        noisy: Option<&Noisy>,
         now: Timestamp,
     ) -> Result<(), NodeError> {
         let header = &record.header;
@@ -347,6 +387,9 @@ impl Node {
         crate::store::commit::write(&mut tx, &batch, now).await?;
         records::RELEASES.put(&mut tx, &kept).await?;
         crossings::add(&mut tx, crossing).await?;
+        if let Some(noisy) = noisy {
+            self.spend(&mut tx, noisy, record, commitment, now).await?;
+        }
         tx.commit().await?;
         self.sequencer.run().await?;
         Ok(())

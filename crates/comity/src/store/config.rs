@@ -9,7 +9,8 @@ use figment::{
     providers::{Format as _, Serialized, Toml},
     value::{Dict, Map, Value},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use privacy::Epsilon;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::path::{Path, PathBuf};
 use terms::PartnerId;
 
@@ -39,6 +40,10 @@ pub struct Config {
     pub clock_tolerance_ms: u64,
     /// Whether hostile bytes may be parsed where the system offers no sandbox.
     pub allow_no_sandbox: bool,
+    /// What noisy counts of one data set (a calendar month of sightings) may cost over all partners and all time, in
+    /// epsilon. Clauses may allow less.
+    #[serde(deserialize_with = "epsilon", serialize_with = "shown_epsilon")]
+    pub epsilon_budget: Epsilon,
 }
 
 impl Default for Config {
@@ -53,12 +58,13 @@ impl Default for Config {
             partner: None,
             clock_tolerance_ms: 2000,
             allow_no_sandbox: false,
+            epsilon_budget: Epsilon::BUDGET,
         }
     }
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 9] = [
+pub const KEYS: [&str; 10] = [
     "state",
     "vault",
     "telemetry",
@@ -68,6 +74,7 @@ pub const KEYS: [&str; 9] = [
     "partner",
     "clock_tolerance_ms",
     "allow_no_sandbox",
+    "epsilon_budget",
 ];
 
 /// What the command line said; what it left out stays as it was.
@@ -244,6 +251,27 @@ impl Provider for FromFlags<'_> {
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         Serialized::defaults(self.0).data()
     }
+}
+
+/// A text, or a number as TOML has it.
+fn epsilon<'de, D: Deserializer<'de>>(d: D) -> Result<Epsilon, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Text(String),
+        Whole(u64),
+        Number(f64),
+    }
+    let text = match Either::deserialize(d)? {
+        Either::Text(text) => text,
+        Either::Whole(n) => n.to_string(),
+        Either::Number(n) => n.to_string(),
+    };
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+fn shown_epsilon<S: Serializer>(epsilon: &Epsilon, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(epsilon)
 }
 
 /// A list, or one text with commas (as an environment variable has it).

@@ -163,6 +163,17 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+    /// Two noisy counts at once.
+    #[error("another noisy count was drawn at the same time: `{data_set}` stands elsewhere by now")]
+    #[diagnostic(code("CMT-1036"), help("ask again: nothing was spent, and nothing left this home"))]
+    OdometerMoved {
+        /// The data set, or the question that was answered by then.
+        data_set: String,
+    },
+    /// More than is left of a data set's budget.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Budget(#[from] privacy::PrivacyError),
     /// A job is no longer this worker's.
     #[error("job {job} is no longer held by this worker: its lease ran out and another took it")]
     #[diagnostic(

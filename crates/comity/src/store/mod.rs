@@ -33,7 +33,7 @@ pub use home::{Home, InitOptions, Mode};
 pub use network::Network;
 pub use sequencer::{Published, Sequencer};
 pub use state::{
-    Conn, State, Tx, crossings, custody, erasure, exhibits, findings, jobs, leaves, manifest, records,
-    settings, statements,
+    Conn, State, Tx, crossings, custody, erasure, exhibits, findings, jobs, leaves, manifest, odometers,
+    records, settings, statements,
 };
 pub use telemetry::{Draft, TelemetryFolder};

@@ -362,6 +362,7 @@ async fn a_clock_set_back_rules_on_nothing() {
         with: PartnerId::new("police").unwrap(),
         member: None,
         purpose: Purpose::Investigation,
+        noisy: None,
     };
     for dry in [true, false] {
         let Err(error) = node.share(&wish, dry).await else { panic!("shared by a clock that went back") };

@@ -9,6 +9,7 @@
 
 mod canary;
 mod cli;
+mod counts;
 mod crash;
 mod custody;
 mod erase;

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod authority;
+mod counts;
 mod crossing;
 mod golden;
 mod hostile;

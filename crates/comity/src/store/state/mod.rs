@@ -13,6 +13,7 @@ pub mod findings;
 pub mod jobs;
 pub mod leaves;
 pub mod manifest;
+pub mod odometers;
 pub mod records;
 pub mod settings;
 pub mod statement;
@@ -280,7 +281,7 @@ impl State {
 
 /// Every statement by name.
 pub fn statements() -> impl Iterator<Item = &'static Statement> {
-    let lists: [&'static [&'static Statement]; 13] = [
+    let lists: [&'static [&'static Statement]; 14] = [
         super::clock::STATEMENTS,
         custody::STATEMENTS,
         erasure::STATEMENTS,
@@ -289,6 +290,7 @@ pub fn statements() -> impl Iterator<Item = &'static Statement> {
         jobs::STATEMENTS,
         leaves::STATEMENTS,
         manifest::STATEMENTS,
+        odometers::STATEMENTS,
         settings::STATEMENTS,
         crossings::STATEMENTS,
         statements::STATEMENTS,

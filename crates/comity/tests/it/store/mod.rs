@@ -12,5 +12,6 @@ mod home;
 mod jobs;
 mod killed;
 mod look;
+mod odometers;
 mod queue;
 mod settings;

@@ -30,6 +30,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
             ("COMITY_LOG", "debug"),
             ("PATH", "/bin"),
             ("COMITY_CLOCK_TOLERANCE_MS", "7"),
+            ("COMITY_EPSILON_BUDGET", "0.5"),
         ]),
         flags: Flags { allow_no_sandbox: Some(true), ..Flags::default() },
     };
@@ -51,6 +52,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("partner", person.as_str()),
         ("clock_tolerance_ms", "COMITY_CLOCK_TOLERANCE_MS"),
         ("allow_no_sandbox", "flag --allow-no-sandbox"),
+        ("epsilon_budget", "COMITY_EPSILON_BUDGET"),
     ];
     assert_eq!(origins, expected.map(|(k, o)| (k, o.to_owned())));
     assert_eq!(loaded.settings[0].value, "postgres://me@db.example/comity");
@@ -66,10 +68,21 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(keys, config::KEYS);
 }
 
+/// The budget that a file gives, as it is shown.
+fn of(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("home.toml");
+    std::fs::write(&file, text).unwrap();
+    let loaded = config::load(&Sources { home: Some(file), ..Sources::default() }).unwrap();
+    loaded.config.epsilon_budget.to_string()
+}
+
 #[test]
 fn what_does_not_fit_is_an_error_with_its_origin() {
     type Pairs = &'static [(&'static str, &'static str)];
-    let rows: [(&str, Pairs, &str); 9] = [
+    assert_eq!(of("epsilon_budget = 2"), "2");
+    assert_eq!(of("epsilon_budget = 0.25"), "0.25");
+    let rows: [(&str, Pairs, &str); 11] = [
         ("stat = 'x'", &[], "`stat` is not a key"),
         ("clock_tolerance_ms = -1", &[], "clock_tolerance_ms"),
         ("clock_tolerance_ms = 'soon'", &[], "clock_tolerance_ms"),
@@ -77,6 +90,8 @@ fn what_does_not_fit_is_an_error_with_its_origin() {
         ("customer_networks = ['198.18.0.1/15']", &[], "bits set behind its prefix"),
         ("customer_networks = ['everything']", &[], "not a network"),
         ("allow_no_sandbox = 'perhaps'", &[], "allow_no_sandbox"),
+        ("epsilon_budget = 0", &[], "epsilon_budget"),
+        ("epsilon_budget = 'much'", &[], "is no epsilon"),
         ("", &[("COMITY_STAT", "x")], "`stat` is not a key"),
         ("not toml at all =", &[], "home.toml"),
     ];
