@@ -148,6 +148,7 @@ impl<'a> Replay<'a> {
                 }
             }
         }
+        best = self.least(best)?;
         // Whose records they are and where the member stands go together.
         if let Some(place) = own_place(a, &best) {
             let mut tried = best.clone();
@@ -155,6 +156,36 @@ impl<'a> Replay<'a> {
             tried.context.insert("concerns".to_owned(), json!([place]));
             if !best.texts("concerns").is_empty() && self.holds(&tried)? {
                 best = tried;
+            }
+        }
+        Ok(best)
+    }
+
+    /// The least number of each kind that still makes a witness: the edge of what is let pass.
+    fn least(&self, mut best: Case) -> Result<Case, ProofError> {
+        let categories = best.texts("categories").into_iter().map(|c| Some(c.to_owned()));
+        let forms: Vec<Option<String>> = categories.collect();
+        let numbers = ["records", "inCase", "inMonth", "inTotal", "set", "reveal", "epsilon"];
+        let all = numbers.iter().map(|n| (*n, None)).chain(forms.into_iter().map(|c| ("forms", c)));
+        for (name, category) in all {
+            let number = |case: &Case| category.as_ref().map_or_else(|| case.long(name), |c| case.form(c));
+            let (mut below, mut holds) = (0, number(&best));
+            while holds - below > 1 {
+                let middle = below + (holds - below) / 2;
+                let mut tried = best.clone();
+                match (&category, tried.context.get_mut("forms")) {
+                    (Some(c), Some(Value::Object(forms))) => {
+                        forms.insert(c.clone(), json!(middle));
+                    }
+                    _ => {
+                        tried.context.insert(name.to_owned(), json!(middle));
+                    }
+                }
+                if self.holds(&tried)? {
+                    (best, holds) = (tried, middle);
+                } else {
+                    below = middle;
+                }
             }
         }
         Ok(best)

@@ -87,4 +87,15 @@ fn a_certificate_is_written_checked_and_refused_for_another_text() {
     let done = agree(&["prove", other.to_str().unwrap(), "--check", certificate, "--no-solver"]);
     assert_eq!(done.status.code(), Some(4), "{}", said(&done));
     assert!(String::from_utf8_lossy(&done.stderr).contains("CMT-0243"), "{}", said(&done));
+
+    // What the amendment changes: counts over eleven for counts over ten.
+    let done = agree(&["diff", text, other.to_str().unwrap(), "--solver", solver]);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert!(
+        out(&done).contains("widens: 0 kinds") && out(&done).contains("counts over at least 10"),
+        "{}",
+        out(&done)
+    );
+    let done = agree(&["diff", text, text, "--solver", solver]);
+    assert!(out(&done).starts_with("neither:"), "{}", said(&done));
 }

@@ -42,9 +42,8 @@ pub fn prove(args: &Prove, out: &mut Out) -> Done {
             }
             if proof.holds() {
                 let certificate = Certificate::of(&proof, program.name.clone())?;
-                let mut bytes = certificate.to_bytes();
-                bytes.push(b'\n');
-                write(to, &bytes)?;
+                // The file's own SHA-256 is what is signed.
+                write(to, &certificate.to_bytes())?;
                 out.labelled("certificate", &certificate.digest().to_string());
                 out.talk(format!("next: comity agree sign {} --certificate {}", shown(file), shown(to)));
             }
