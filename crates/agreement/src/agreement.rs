@@ -59,6 +59,7 @@ pub struct Agreement {
     version: u64,
     title: String,
     text: String,
+    digest: Digest,
     from: Timestamp,
     end: Timestamp,
     clauses: Vec<Clause>,
@@ -210,6 +211,7 @@ pub fn parse(name: &str, text: &str) -> Result<Agreement, Diagnostics> {
             from: term.from.value.start(),
             end: term.until.value.plus(1).start(),
             clauses,
+            digest: Digest::of(text.as_bytes()),
             text,
         }),
         _ => Err(Diagnostics::new(name, &text, problems)),
@@ -243,7 +245,7 @@ impl Agreement {
     }
     /// The SHA-256 of the canonical text, which names this version.
     pub fn version(&self) -> Digest {
-        Digest::of(self.text.as_bytes())
+        self.digest
     }
     /// Its clauses in the order of the text.
     pub fn clauses(&self) -> &[Clause] {

@@ -6,11 +6,15 @@
 use crate::{
     Act, Grading, Lasting, Policy, Prohibition, Request, SignedAgreement,
     policy::{rank, tlp_rank},
+    slice::{Known, Slices},
 };
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, RestrictedExpression,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 use terms::{Category, Handling, MemberId, PartnerId, Place, Protection, Purpose, Timestamp};
 
 /// One request as one agreement sees it. For a reshare the giver is the provider of the records, the getter their
@@ -99,6 +103,16 @@ impl Facts {
         }
     }
 
+    /// What decides which rules can matter.
+    fn known(&self) -> Known {
+        Known {
+            getter: self.getter.to_string(),
+            giver: self.giver.to_string(),
+            act: self.act,
+            purpose: self.purpose,
+        }
+    }
+
     /// The same records as the agreement with their provider sees them: handed on by `request.from`.
     pub fn handed_on(
         request: &Request,
@@ -135,32 +149,34 @@ pub(crate) fn ask(policy: &Policy, facts: &Facts) -> Answer {
         Ok(r) => r,
         Err(why) => return Answer::Unreadable(why),
     };
+    let slices = policy.slices.get_or_init(|| Slices::new(&policy.rules, &policy.duties));
+    let slice = slices.of(facts.known());
+    let (rules, duties) = match &slice {
+        Some(s) => (&s.rules, &s.duties),
+        None => (&policy.rules, &policy.duties),
+    };
     let authorizer = Authorizer::new();
     let entities = Entities::empty();
-    let response = authorizer.is_authorized(&request, &policy.rules, &entities);
+    let response = authorizer.is_authorized(&request, rules, &entities);
     if let Some(e) = response.diagnostics().errors().next() {
         return Answer::Unreadable(e.to_string());
     }
     let mut clauses = Vec::new();
     let mut standing = BTreeSet::new();
     for id in response.diagnostics().reason() {
-        if let Some(clause) = policy.rules.annotation(id, "clause") {
-            clauses.push(clause.to_owned());
-        }
-        standing.extend(policy.rules.annotation(id, "standing").and_then(Prohibition::from_word));
+        let Some(note) = slices.rule(id) else { continue };
+        clauses.extend(note.clause.clone());
+        standing.extend(note.standing.as_deref().and_then(Prohibition::from_word));
     }
     if response.decision() != Decision::Allow {
         return Answer::Deny { clauses: in_order(clauses), standing };
     }
-    let owed = authorizer.is_authorized(&request, &policy.duties, &entities);
+    let owed = authorizer.is_authorized(&request, duties, &entities);
     if let Some(e) = owed.diagnostics().errors().next() {
         return Answer::Unreadable(e.to_string());
     }
     let duties = (owed.diagnostics().reason())
-        .filter_map(|id| {
-            let note = |key| policy.duties.annotation(id, key).map(str::to_owned);
-            Some((note("clause")?, note("duty")?))
-        })
+        .filter_map(|id| slices.duty(id).and_then(|n| Some((n.clause.clone()?, n.duty.clone()?))))
         .collect();
     Answer::Permit { clauses: in_order(clauses), duties }
 }
@@ -176,9 +192,14 @@ pub(crate) fn clause_order(number: &str) -> Vec<u32> {
     number.split('.').filter_map(|n| n.parse().ok()).collect()
 }
 
-fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
-    let kind: EntityTypeName = format!("Comity::{kind}").parse().map_err(|e| format!("{e}"))?;
-    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+/// The names of the entity types, read once: reading one takes longer than a decision.
+static KINDS: LazyLock<Result<[EntityTypeName; 3], String>> = LazyLock::new(|| {
+    let read = |name: &str| name.parse::<EntityTypeName>().map_err(|e| e.to_string());
+    Ok([read("Comity::Partner")?, read("Comity::Action")?, read("Comity::Release")?])
+});
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
 fn cedar_request(policy: &Policy, f: &Facts) -> Result<cedar_policy::Request, String> {
@@ -236,10 +257,11 @@ fn cedar_request(policy: &Policy, f: &Facts) -> Result<cedar_policy::Request, St
     ];
     let context = Context::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value)))
         .map_err(|e| e.to_string())?;
+    let [partner, action, release] = KINDS.as_ref().map_err(Clone::clone)?;
     cedar_policy::Request::new(
-        uid("Partner", f.getter.as_str())?,
-        uid("Action", f.act.word())?,
-        uid("Release", "asked")?,
+        uid(partner, f.getter.as_str()),
+        uid(action, f.act.word()),
+        uid(release, "asked"),
         context,
         Some(&policy.schema),
     )

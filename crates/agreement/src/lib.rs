@@ -29,6 +29,7 @@ mod request;
 mod rules;
 mod ruling;
 mod signature;
+mod slice;
 mod state;
 mod text;
 

@@ -6,9 +6,10 @@
 //! an id or a word of the vocabulary: no prose and no name reaches Cedar.
 //! Bounds: a policy is refused above about 64 MiB. Every attribute of a request is required, so no rule can err on a missing one (Cedar skips a `forbid` that errs).
 
-use crate::{Act, Agreement, clause::Body, rules};
+use crate::{Act, Agreement, clause::Body, rules, slice::Slices};
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
+use std::sync::{Arc, OnceLock};
 use terms::{Category, Digest, Protection, Tlp};
 
 /// Largest policy that is written, as estimated from the text, in bytes.
@@ -46,10 +47,11 @@ pub struct PolicyError {
 /// A compiled agreement: rules and duties in the Cedar language, checked against the schema.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    text: String,
+    pub(crate) text: String,
     pub(crate) rules: PolicySet,
     pub(crate) duties: PolicySet,
     pub(crate) schema: Schema,
+    pub(crate) slices: Arc<OnceLock<Slices>>,
 }
 
 impl Policy {
@@ -98,7 +100,7 @@ pub fn compile(agreement: &Agreement) -> Result<Policy, PolicyError> {
         }
     }
     let text = format!("// schema\n{schema_text}\n// rules\n{rules_text}\n// duties\n{duties_text}");
-    Ok(Policy { text, rules, duties, schema })
+    Ok(Policy { text, rules, duties, schema, slices: Arc::default() })
 }
 
 fn schema_text() -> String {

@@ -7,6 +7,9 @@
     reason = "a failed test should stop, and tests read their rows from files"
 )]
 
+use agreement as tested;
+
+mod agrees;
 mod declared;
 mod golden;
 mod model;
