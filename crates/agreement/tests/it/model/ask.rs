@@ -272,7 +272,7 @@ impl<'t> Asker<'t> {
                 ];
                 r.grading = *self.dice.pick(&all);
             }
-            2 => r.purpose = Purpose::from_word(self.dice.pick(&PURPOSES)).unwrap(),
+            2 => r.purpose = Purpose::from_word(self.dice.word(&PURPOSES)).unwrap(),
             3 => r.act = *self.dice.pick(Act::ALL),
             4 => {
                 let c = self.dice.below(CATEGORIES.len());
@@ -325,8 +325,8 @@ impl<'t> Asker<'t> {
             15 => {
                 let parties = ["company", "police", "region", "fintech"];
                 match self.dice.below(4) {
-                    0 => r.from = partner(self.dice.pick(&parties)),
-                    1 => r.to = partner(self.dice.pick(&parties)),
+                    0 => r.from = partner(self.dice.word(&parties)),
+                    1 => r.to = partner(self.dice.word(&parties)),
                     2 => std::mem::swap(&mut r.from, &mut r.to),
                     _ => r.member = None,
                 }
@@ -335,7 +335,7 @@ impl<'t> Asker<'t> {
                 r.origin = match self.dice.below(3) {
                     0 => None,
                     1 => Some(partner(&s.from)),
-                    _ => Some(partner(self.dice.pick(&["company", "police", "region", "fintech"]))),
+                    _ => Some(partner(self.dice.word(&["company", "police", "region", "fintech"]))),
                 }
             }
         }

@@ -18,6 +18,10 @@ impl Dice {
     pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
+    /// One of these words.
+    pub fn word<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all[self.below(all.len())]
+    }
     /// Whether something with this chance in a hundred happens.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
