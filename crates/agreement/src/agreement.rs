@@ -218,6 +218,27 @@ pub fn parse(name: &str, text: &str) -> Result<Agreement, Diagnostics> {
     }
 }
 
+/// The text of an amendment to begin with: the same text with the next number, the SHA-256 of the former, and its first
+/// day. `None` where its term is not written one word a line.
+pub fn amendment(former: &Agreement, from: terms::Day) -> Option<String> {
+    let term = former.clauses.iter().find(|c| c.kind() == Kind::Term)?;
+    let mut block = String::new();
+    for line in term.block.lines() {
+        match line.split('=').next().map(str::trim) {
+            Some("amends") => continue,
+            Some("version") => {
+                let (number, digest) = (former.version + 1, former.version());
+                block.push_str(&format!("version = {number}\namends = \"{digest}\"\n"));
+            }
+            Some("from") => block.push_str(&format!("from = {from}\n")),
+            _ => block.push_str(&format!("{line}\n")),
+        }
+    }
+    let text = former.text.replacen(&term.block, &block, 1);
+    let read = parse("amendment", &text).ok()?;
+    (read.amends() == Some(former.version()) && read.from == from.start()).then_some(text)
+}
+
 fn toml_problem(e: &toml::de::Error, block: &str, offset: usize) -> Problem {
     let span = e.span().unwrap_or(0..block.len().min(1));
     let message = e.message().lines().next().unwrap_or("not TOML").to_owned();

@@ -62,7 +62,14 @@ impl Agreements {
             REVOCATION_TYPE => return self.revoke(envelope).map(|_| ()),
             STATUS_TYPE => |s, e, _| s.with_change(e),
             MEMBERSHIP_TYPE => |s, e, _| s.with_membership(e),
-            EMERGENCY_TYPE => |s, e, all| s.with_emergency(e, |p, at| all.node_keys(p, at)),
+            // Whoever may speak for the party by then, also while nothing is in force: the ruling looks at that.
+            EMERGENCY_TYPE => |s, e, all| {
+                s.with_emergency(e, |p, at| {
+                    let organisation: Vec<_> =
+                        all.signed.iter().filter_map(|s| s.agreement().key(p)).collect();
+                    all.keys.at(p, at, &organisation)
+                })
+            },
             other => {
                 return Err(SignatureError::Statement(format!("`{other}` is no kind of statement")));
             }

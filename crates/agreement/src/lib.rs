@@ -34,7 +34,7 @@ mod state;
 mod text;
 
 pub use agreement::{
-    Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, WitnessRule, parse,
+    Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, WitnessRule, amendment, parse,
 };
 pub use agreements::{Agreements, PERMIT_MICROS};
 pub use clause::{By, Ground, Kind, Survives};

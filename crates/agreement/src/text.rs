@@ -130,7 +130,7 @@ fn refuse_placeholders(text: &str, problems: &mut Vec<Problem>) {
         problems.push(
             Problem::new("CMT-0122", format!("placeholder `{word}` is not filled"))
                 .label(i..end, "nothing stands here yet")
-                .help("fill the sample text before it is read: `comity agree new` does, with the keys of the parties"),
+                .help("fill the sample text before it is read: `comity agree fill` does, with the keys of the parties"),
         );
     }
 }

@@ -1,11 +1,13 @@
 //! The command line as declared: verbs, flags, their help. No logic.
 
+use super::declare_args::{Declare, MannerArgs};
 use crate::node::share::What;
+use agreement::Grading;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evidence::disclosure::Mark;
 use std::path::PathBuf;
-use terms::{Category, Obtained, Protection, Purpose, Role, ThreatId, Timestamp};
+use terms::{Category, HandlingCode, Obtained, Place, Protection, Purpose, Role, ThreatId, Timestamp, Tlp};
 
 /// One partner's node.
 #[derive(Debug, Parser)]
@@ -466,8 +468,10 @@ pub struct AgreeArgs {
 pub enum Agree {
     /// Print this partner's organisation key, as agreements hold it, and its node key.
     Key,
+    /// What begins or follows a signature.
+    #[command(flatten)]
+    Declare(Declare),
     /// Fill the placeholders of a template.
-    #[command(alias = "new")]
     Fill {
         /// The template.
         template: PathBuf,
@@ -493,6 +497,9 @@ pub enum Agree {
         /// The other party's signature file, to which ours is added.
         #[arg(long, value_name = "FILE")]
         countersign: Option<PathBuf>,
+        /// What is bound in, and as whom.
+        #[command(flatten)]
+        manner: MannerArgs,
     },
     /// Take a text with both signatures into this home: from then on it is in force within its term.
     Join {
@@ -508,6 +515,12 @@ pub enum Agree {
     Show {
         /// The agreement.
         agreement: String,
+        /// As a table: what passes from whom to whom, in which form, for what, with which duties.
+        #[arg(long)]
+        plain: bool,
+        /// As it stands at this time; default: now.
+        #[arg(long, value_name = "DATE")]
+        at: Option<Timestamp>,
     },
     /// Prove the ten standing guarantees of texts, with a solver.
     Prove(Prove),
@@ -533,6 +546,9 @@ pub enum Agree {
         /// From whom; default: this partner.
         #[arg(long, value_name = "PARTNER")]
         from: Option<String>,
+        /// The rest of what a ruling looks at.
+        #[command(flatten)]
+        more: Box<Asked>,
     },
 }
 
@@ -580,6 +596,65 @@ pub struct DiffArgs {
     /// Which solver, and how long.
     #[command(flatten)]
     pub solver: SolverArgs,
+}
+
+/// What `comity agree test` may state besides; what is left out counts as its strictest value.
+#[derive(Debug, Args)]
+pub struct Asked {
+    /// What is to be done: `receive`, `psi-match`, `dp-count`, `reshare`, `use-in-court`.
+    #[arg(long, default_value = "receive", value_parser = act)]
+    pub act: agreement::Act,
+    /// The case.
+    #[arg(long, value_name = "ID")]
+    pub case: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Records that passed before, in the case, the month and ever; default: as this home counted them.
+    #[arg(long, num_args = 3, value_names = ["CASE", "MONTH", "TOTAL"])]
+    pub spent: Vec<u64>,
+    /// Items declared for a match, and matches that may be revealed.
+    #[arg(long, num_args = 2, value_names = ["SET", "REVEAL"])]
+    pub matching: Vec<u64>,
+    /// Epsilon asked for and spent before, in millionths, for one bot in a month.
+    #[arg(long, num_args = 2, value_names = ["ASKED", "SPENT"])]
+    pub budget: Vec<u64>,
+    /// The TLP mark of the records.
+    #[arg(long, default_value = "amber", value_parser = tlp)]
+    pub tlp: Tlp,
+    /// Their handling code.
+    #[arg(long, default_value = "h1", value_parser = code)]
+    pub code: HandlingCode,
+    /// Their grading, `a1` to `x4`.
+    #[arg(long, value_name = "GRADING")]
+    pub grading: Option<Grading>,
+    /// With the provider's written consent.
+    #[arg(long)]
+    pub consent: bool,
+    /// Whose records they were first; default: the giver's.
+    #[arg(long, value_name = "PARTNER")]
+    pub origin: Option<String>,
+    /// Where they will rest; default: at the seat of who gets them.
+    #[arg(long, value_name = "PLACE")]
+    pub place: Option<Place>,
+    /// A place whose people they concern (repeatable).
+    #[arg(long, value_name = "PLACE")]
+    pub concerns: Vec<Place>,
+    /// As of this time; default: now.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+}
+
+fn act(word: &str) -> Result<agreement::Act, String> {
+    let all = agreement::Act::ALL.iter().map(|a| a.word());
+    agreement::Act::from_word(word).ok_or_else(|| format!("one of {}", words(all)))
+}
+fn tlp(word: &str) -> Result<Tlp, String> {
+    Tlp::from_word(word).ok_or_else(|| format!("one of {}", words(Tlp::ALL.iter().map(|t| t.word()))))
+}
+fn code(word: &str) -> Result<HandlingCode, String> {
+    let all = HandlingCode::ALL.iter().map(|c| c.word());
+    HandlingCode::from_word(word).ok_or_else(|| format!("one of {}", words(all)))
 }
 
 /// `comity share`
@@ -711,7 +786,7 @@ fn mark(word: &str) -> Result<Mark, String> {
     Mark::from_word(word).ok_or_else(|| format!("one of {}", words(Mark::ALL.iter().map(|m| m.word()))))
 }
 
-fn role(word: &str) -> Result<Role, String> {
+pub(super) fn role(word: &str) -> Result<Role, String> {
     const ROLES: [&str; 7] =
         ["analyst", "case-lead", "counsel", "data-protection-officer", "commander", "auditor", "operator"];
     let known = serde_json::from_value(serde_json::Value::String(word.to_owned())).ok();

@@ -10,6 +10,8 @@
 pub mod args;
 mod cases;
 mod custody;
+mod declare_args;
+mod declaring;
 mod demo;
 mod doctor;
 mod errors;
@@ -21,6 +23,7 @@ mod operation;
 mod out;
 mod partners;
 mod passphrase;
+mod plain;
 mod progress;
 mod proof;
 mod setting_up;

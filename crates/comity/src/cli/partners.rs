@@ -1,6 +1,7 @@
 //! `agree`: texts checked, filled, signed and taken in; rulings asked for without a trace.
 
 use super::args::Agree;
+use super::declare_args::MannerArgs;
 use super::errors::Fault;
 use super::home::Meant;
 use super::out::{Out, Table, count, counted};
@@ -10,11 +11,11 @@ use crate::node::agree::{Listed, Signatures, compile, parse};
 use crate::node::error::{Ending, NodeError};
 use crate::node::share::refused;
 use crate::store::files::write_durably;
-use agreement::{Act, Agreement, Permit, Request, Ruling};
+use agreement::{Agreement, Budget, Matching, Period, Permit, Request, Ruling, Spent, Unit};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use terms::{Digest, Handling, HandlingCode, MemberId, PartnerId, Tlp};
+use terms::{CaseId, Digest, ExhibitId, Handling, MemberId, PartnerId};
 
 /// Most bytes of a text or signature file that are read.
 const MOST: u64 = 8 << 20;
@@ -25,11 +26,16 @@ pub async fn agree(meant: &Meant, verb: Option<&Agree>, out: &mut Out) -> Done {
     match verb {
         None | Some(Agree::List) => list(&node, out).await?,
         Some(Agree::Key) => key(&node, out),
-        Some(Agree::Sign { file, out: to, countersign }) => {
-            sign(&node, file, to, countersign.as_deref(), out)?
+        Some(Agree::Declare(verb)) => super::declaring::declare(&node, verb, out).await?,
+        Some(Agree::Sign { file, out: to, countersign, manner }) => {
+            sign(&node, file, to, countersign.as_deref(), manner, out)?
         }
         Some(Agree::Join { file, signature }) => join(&node, file, signature, out).await?,
-        Some(Agree::Show { agreement }) => show(&node.agree_show(agreement).await?, out),
+        Some(Agree::Show { agreement, plain, at }) => {
+            let at = at.unwrap_or_else(|| node.clock.now());
+            let signed = node.agree_at(agreement, at).await?;
+            if *plain { super::plain::show(&signed, at, out) } else { show(signed.agreement(), out) }
+        }
         Some(test @ Agree::Test { .. }) => ask(&node, test, out).await?,
         // These need no home.
         Some(Agree::Check { file }) => return check(file, out),
@@ -135,9 +141,17 @@ fn signatures(path: &Path) -> Result<Signatures, NodeError> {
     })
 }
 
-fn sign(node: &Node, file: &Path, to: &Path, given: Option<&Path>, out: &mut Out) -> Result<(), Fault> {
+pub(super) fn sign(
+    node: &Node,
+    file: &Path,
+    to: &Path,
+    given: Option<&Path>,
+    manner: &MannerArgs,
+    out: &mut Out,
+) -> Result<(), Fault> {
     let agreement = parse(&shown(file), &read(file)?)?;
-    let signed = node.sign(&agreement, given.map(signatures).transpose()?)?;
+    let manner = super::declaring::manner(manner)?;
+    let signed = node.sign_as(&agreement, given.map(signatures).transpose()?, manner)?;
     let text = serde_json::to_vec_pretty(&signed).map_err(|e| NodeError::file("writing", to, e.into()))?;
     write(to, &text)?;
     let parties: Vec<String> = signed.parties.keys().map(ToString::to_string).collect();
@@ -149,7 +163,7 @@ fn sign(node: &Node, file: &Path, to: &Path, given: Option<&Path>, out: &mut Out
     out.labelled("version", &agreement.version().to_string());
     let missing = agreement.parties().len() > parties.len();
     out.talk(if missing {
-        format!("next: the other party runs comity agree sign … --countersign {}", to.display())
+        format!("next: the other party runs comity agree countersign … --signature {}", to.display())
     } else {
         format!("next: both parties run comity agree join {} --signature {}", file.display(), to.display())
     });
@@ -219,18 +233,41 @@ fn show(agreement: &Agreement, out: &mut Out) {
 }
 
 async fn ask(node: &Node, test: &Agree, out: &mut Out) -> Result<(), Fault> {
-    let Agree::Test { to, member, purpose, record, records, from } = test else { return Ok(()) };
+    let Agree::Test { to, member, purpose, record, records, from, more } = test else { return Ok(()) };
     let id = |text: &str| PartnerId::new(text).map_err(NodeError::from);
     let from = from.as_deref().map_or_else(|| Ok(node.partner.clone()), id)?;
-    let handling = Handling { tlp: Tlp::Amber, code: HandlingCode::H1 };
-    let mut request = Request::new(from, id(to)?, Act::Receive, *purpose, handling, Digest::of(b""));
+    let handling = Handling { tlp: more.tlp, code: more.code };
+    let mut request = Request::new(from, id(to)?, more.act, *purpose, handling, Digest::of(b""));
     request.member = member.as_deref().map(MemberId::new).transpose().map_err(NodeError::from)?;
     request.records = *records;
+    request.case = more.case.as_deref().map(CaseId::new).transpose().map_err(NodeError::from)?;
+    request.reason.clone_from(&more.reason);
+    if let [set, reveal] = more.matching.as_slice() {
+        request.matching = Some(Matching { set: *set, reveal: *reveal });
+    }
+    if let [asked, spent] = more.budget.as_slice() {
+        let (unit, period) = (Unit::Bot, Period::Month);
+        request.budget = Some(Budget { asked: *asked, spent: *spent, unit, period });
+    }
+    request.grading = more.grading;
+    request.consent = more.consent.then(|| ExhibitId::of(b"stated to be there"));
+    request.origin = more.origin.as_deref().map(id).transpose()?;
+    request.place = more.place;
+    request.concerns = more.concerns.iter().copied().collect();
     for (category, form) in record {
         request = request.with(*category, *form);
     }
-    let ruling = node.agree_test(&request).await?;
-    out.object(&ruling.statement(&request, node.clock.now()));
+    let spent = match more.spent.as_slice() {
+        [case, month, total] => Some(Spent { case: *case, month: *month, total: *total }),
+        _ => None,
+    };
+    let (ruling, at) = node.agree_test(request.clone(), spent, more.at).await?;
+    let mut said = ruling.statement(&request, at);
+    if let (Ruling::Deny(denial), Some(said)) = (&ruling, said.as_object_mut()) {
+        said.insert("missing".into(), denial.missing.clone().into());
+        said.insert("sentence".into(), denial.sentence().into());
+    }
+    out.object(&said);
     match ruling {
         Ruling::Permit(permit) => {
             permitted(&permit, out);

@@ -5,9 +5,14 @@
 //! organisation key that stands in the text. So the agreement is the trust anchor of the link.
 
 use super::Node;
+use super::declare::{self, mandates, refused};
 use super::error::NodeError;
 use crate::store::records::{self, Record};
-use agreement::{Agreement, Agreements, Delegation, Policy, Request, Ruling, SignedAgreement};
+use crate::store::statements;
+use agreement::Spent;
+use agreement::{
+    Agreement, Agreements, Bound, Delegation, Policy, Request, Ruling, SignedAgreement, Verified,
+};
 use evidence::sealed::Recipient;
 use ledger::dsse::{self, Envelope};
 use serde::{Deserialize, Serialize};
@@ -32,6 +37,18 @@ pub struct Signatures {
     pub envelope: serde_json::Value,
     /// What each party that signed adds.
     pub parties: BTreeMap<PartnerId, Card>,
+    /// The mandates of delegates that signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mandates: Vec<serde_json::Value>,
+}
+
+/// How a text is signed, where it is not simply with the organisation key.
+#[derive(Debug, Default)]
+pub struct Manner {
+    /// What is bound in; of the first signature only, the others take it over.
+    pub bound: Bound,
+    /// The mandate under which a person of this node signs as a delegate.
+    pub mandate: Option<Envelope>,
 }
 
 /// What a party adds to its signature.
@@ -84,11 +101,11 @@ pub struct Listed {
     pub clauses: usize,
 }
 
-fn trust(what: impl ToString, help: &'static str) -> NodeError {
+pub(super) fn trust(what: impl ToString, help: &'static str) -> NodeError {
     NodeError::Trust { what: what.to_string(), help }
 }
 
-fn envelope(value: &serde_json::Value) -> Result<Envelope, NodeError> {
+pub(super) fn envelope(value: &serde_json::Value) -> Result<Envelope, NodeError> {
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     Ok(Envelope::from_json(&bytes)?)
 }
@@ -115,24 +132,48 @@ impl Node {
 
     /// Signs a text, or countersigns it when `given` holds the other party's signature.
     pub fn sign(&self, agreement: &Agreement, given: Option<Signatures>) -> Result<Signatures, NodeError> {
-        let help =
-            "sign the very text that both parties agreed on, with the organisation key that stands in it";
-        let now = self.clock.now();
-        let (signed, mut parties) = match given {
-            Some(given) => {
-                let first = envelope(&given.envelope)?;
-                let both = agreement::countersign(agreement, first, &self.partner, &self.keys.organisation)
-                    .map_err(|e| trust(e, help))?;
-                (both, given.parties)
-            }
-            None => (
-                agreement::sign(agreement, &self.partner, &self.keys.organisation)
-                    .map_err(|e| trust(e, help))?,
-                BTreeMap::new(),
-            ),
+        self.sign_as(agreement, given, Manner::default())
+    }
+
+    /// The same with a PDF or certificate bound in, or as a delegate.
+    pub fn sign_as(
+        &self,
+        agreement: &Agreement,
+        given: Option<Signatures>,
+        manner: Manner,
+    ) -> Result<Signatures, NodeError> {
+        let (first, mut parties, mut kept) = match given {
+            Some(given) => (Some(envelope(&given.envelope)?), given.parties, given.mandates),
+            None => (None, BTreeMap::new(), Vec::new()),
         };
-        parties.insert(self.partner.clone(), self.card(now)?);
-        Ok(Signatures { schema: "comity.signatures/1".into(), envelope: value(&signed), parties })
+        let key = match &manner.mandate {
+            None => self.keys.organisation.clone(),
+            Some(mandate) => {
+                kept.push(value(mandate));
+                self.keys.of_person(&self.home.keys(), &self.person)?
+            }
+        };
+        let mandates = mandates(&kept)?;
+        let signed = match first {
+            Some(first) => {
+                let known: Verified =
+                    agreement::verify_with(agreement, &first, &mandates).map_err(refused)?;
+                if manner.bound != Bound::default() && manner.bound != known.bound {
+                    let what = "the first signature binds in another PDF or certificate".to_owned();
+                    return Err(trust(what, "countersign with the very files the first signer had"));
+                }
+                agreement::countersign_with(agreement, first, &self.partner, &key, &mandates)
+            }
+            None => agreement::sign_bound(agreement, manner.bound, &self.partner, &key, &mandates),
+        };
+        let signed = signed.map_err(refused)?;
+        parties.insert(self.partner.clone(), self.card(self.clock.now())?);
+        Ok(Signatures {
+            schema: "comity.signatures/1".into(),
+            envelope: value(&signed),
+            parties,
+            mandates: kept,
+        })
     }
 
     fn card(&self, now: Timestamp) -> Result<Card, NodeError> {
@@ -181,11 +222,21 @@ impl Node {
         for party in agreement.parties() {
             check_card(&agreement, party, &kept.signatures, &mut agreements)?;
         }
+        if let Some(former) = agreement.amends() {
+            let here = self.agreements().await?;
+            if here.with_id(agreement.id()).all(|s| s.agreement().version() != former) {
+                let what = format!("`{}` amends a text that is not here: {former}", agreement.id());
+                return Err(trust(what, "take the former text in first, with both signatures"));
+            }
+        }
         let now = self.clock.now();
         let listed = listed(&agreements, now).pop();
         let (_, until) = agreement.term();
         let record = Record {
-            id: agreement.id().to_string(),
+            id: match agreement.number() {
+                1 => agreement.id().to_string(),
+                n => format!("{}@{n}", agreement.id()),
+            },
             belongs: self.other(&agreement),
             status: "signed".into(),
             at: now,
@@ -235,6 +286,8 @@ impl Node {
                     .map_err(|e| trust(e, "sign the agreement anew: `comity agree sign`"))?;
             }
         }
+        let mut conn = self.state.read().await?;
+        declare::take_all(&mut agreements, &statements::all(&mut conn).await?)?;
         Ok(agreements)
     }
 
@@ -245,19 +298,28 @@ impl Node {
 
     /// One agreement's text.
     pub async fn agree_show(&self, id: &str) -> Result<Agreement, NodeError> {
-        let kept = self.kept().await?;
-        for kept in kept {
-            let agreement = parse(id, &kept.text)?;
-            if agreement.id().as_str() == id {
-                return Ok(agreement);
-            }
-        }
-        Err(NodeError::Missing { what: "agreement", id: id.to_owned(), list: "`comity agree list`" })
+        Ok(self.agree_at(id, self.clock.now()).await?.agreement().clone())
+    }
+
+    /// One agreement with its signatures and what was declared under it, the version that is in force at `at`; else the
+    /// newest.
+    pub async fn agree_at(&self, id: &str, at: Timestamp) -> Result<SignedAgreement, NodeError> {
+        let agreements = self.agreements().await?;
+        let of = |s: &&SignedAgreement| s.agreement().id().as_str() == id;
+        let newest = || agreements.all().iter().filter(of).max_by_key(|s| s.agreement().number());
+        agreements.in_force(at).find(of).or_else(newest).cloned().ok_or_else(|| NodeError::Missing {
+            what: "agreement",
+            id: id.to_owned(),
+            list: "`comity agree list`",
+        })
     }
 
     /// Where bundles for `partner` are sealed to, as it signed beside an agreement with us.
     pub async fn sealing_of(&self, partner: &PartnerId) -> Result<Recipient, NodeError> {
-        for kept in self.kept().await? {
+        // The newest text's first.
+        let mut kept = self.kept().await?;
+        kept.reverse();
+        for kept in kept {
             if let Some(card) = kept.signatures.parties.get(partner) {
                 let agreement = parse("agreement", &kept.text)?;
                 return read_sealing(&agreement, partner, card);
@@ -277,15 +339,30 @@ impl Node {
     }
 
     /// Asks for a ruling without leaving a trace.
-    pub async fn agree_test(&self, request: &Request) -> Result<Ruling, NodeError> {
-        let now = self.ruling_clock.ruling_time(&self.state).await?;
-        Ok(self.agreements().await?.rule(request, now))
+    /// What passed before is what this home counted, where it is not said; the time is now, where no other is.
+    pub async fn agree_test(
+        &self,
+        request: Request,
+        spent: Option<Spent>,
+        at: Option<Timestamp>,
+    ) -> Result<(Ruling, Timestamp), NodeError> {
+        let now = match at {
+            Some(at) => at,
+            None => self.ruling_clock.ruling_time(&self.state).await?,
+        };
+        let agreements = self.agreements().await?;
+        let spent = match spent {
+            Some(spent) => spent,
+            None => self.spent(&agreements, &request, now, "").await?,
+        };
+        Ok((agreements.rule(&request.after(spent), now), now))
     }
 }
 
 fn signed(kept: &Kept) -> Result<SignedAgreement, NodeError> {
     let agreement = parse("agreement", &kept.text)?;
-    SignedAgreement::new(agreement, &envelope(&kept.signatures.envelope)?)
+    let mandates = mandates(&kept.signatures.mandates)?;
+    SignedAgreement::with_mandates(agreement, &envelope(&kept.signatures.envelope)?, &mandates)
         .map_err(|e| trust(e, "take the agreement in again from the signed text: `comity agree join`"))
 }
 
@@ -340,7 +417,7 @@ fn listed(agreements: &Agreements, now: Timestamp) -> Vec<Listed> {
 }
 
 /// The state in words.
-fn state_word(state: &agreement::State) -> String {
+pub fn state_word(state: &agreement::State) -> String {
     use agreement::State;
     match state {
         State::Unsigned { missing } => {

@@ -67,6 +67,10 @@ pub enum NodeError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Exchange(#[from] exchange::ExchangeError),
+    /// A signature under an agreement, or a statement about one, does not hold.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Signature(agreement::SignatureError),
     /// From privacy.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -269,6 +273,13 @@ impl NodeError {
             Self::Refused { .. } | Self::FourEyes { .. } => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Held { .. }) => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Stamp(_)) => Ending::NotVerified,
+            Self::Signature(
+                agreement::SignatureError::Envelope(_)
+                | agreement::SignatureError::OtherText { .. }
+                | agreement::SignatureError::OtherKey { .. }
+                | agreement::SignatureError::Stranger { .. }
+                | agreement::SignatureError::Delegate { .. },
+            ) => Ending::NotVerified,
             Self::Unfinished { .. } => Ending::Incomplete,
             Self::NotVerified { .. } | Self::Unsound { .. } => Ending::NotVerified,
             Self::CannotTell { .. } => Ending::CannotTell,

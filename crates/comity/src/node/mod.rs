@@ -8,6 +8,7 @@ pub mod agree;
 pub mod analyze;
 pub mod assess;
 pub mod case;
+pub mod declare;
 pub mod disclose;
 pub mod erase;
 mod erased;

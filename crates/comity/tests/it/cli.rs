@@ -322,7 +322,7 @@ fn an_agreement_from_template_to_ruling() {
         ),
     );
     check(&company.home, (&["agree", "check", &mou], 0, "is in order", ""));
-    check(&company.home, (&["agree", "sign", &mou, "--out", &one], 0, "signed by company", "--countersign"));
+    check(&company.home, (&["agree", "sign", &mou, "--out", &one], 0, "signed by company", "countersign"));
     check(&company.home, (&["agree", "join", &mou, "--signature", &one], 1, "", "CMT-1125"));
     check(
         &police.home,
@@ -363,4 +363,164 @@ fn an_agreement_from_template_to_ruling() {
     assert_eq!((ruled.status.code(), schemas(&ruled)), (Some(3), vec!["comity.ruling/1".to_owned()]));
     let error: serde_json::Value = serde_json::from_slice(&ruled.stderr).unwrap();
     assert!(error["code"].as_str().unwrap().starts_with("CMT-02"), "{error}");
+}
+
+/// Two homes with an agreement of `agree new` in force, made within `folder`.
+fn agreed(ours: &Made, theirs: &Made) -> impl Fn(&str) -> String {
+    let folder = ours.folder.path().to_owned();
+    let path = move |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let key = text(&run(comity(&theirs.home).args(["agree", "key"])).stdout).trim().to_owned();
+    let (mou, one, both) = (path("mou.md"), path("one.json"), path("both.json"));
+    let new = [
+        "agree",
+        "new",
+        "firm-agency",
+        "--with",
+        "agency",
+        "--key",
+        &key,
+        "--places",
+        "US",
+        "NL",
+        "--term",
+        "2020-01-01",
+        "2099-12-31",
+        "--out",
+        &mou,
+    ];
+    check(&ours.home, (&new, 0, "mou.md", "agree check"));
+    check(&ours.home, (&["agree", "check", &mou], 0, "is in order", ""));
+    check(&ours.home, (&["agree", "sign", &mou, "--out", &one], 0, "signed by firm", "countersign"));
+    let counter = ["agree", "countersign", &mou, "--signature", &one, "--out", &both];
+    check(&theirs.home, (&counter, 0, "agency and firm", "join"));
+    for party in [ours, theirs] {
+        check(&party.home, (&["agree", "join", &mou, "--signature", &both], 0, "firm-agency", ""));
+    }
+    path
+}
+
+#[test]
+fn what_follows_the_signatures() {
+    let (ours, theirs) = (made("firm"), made("agency"));
+    let path = agreed(&ours, &theirs);
+    let asked = |more: &[&'static str]| {
+        let mut args = vec![
+            "agree",
+            "test",
+            "--to",
+            "agency",
+            "--purpose",
+            "takedown",
+            "--record",
+            "c2-infrastructure=clear",
+        ];
+        args.extend(more);
+        args
+    };
+    check(&ours.home, (&asked(&[]), 0, "clause  firm-agency 3.1", ""));
+    check(&ours.home, (&asked(&["--records", "100001"]), 3, "", "asks for at most 100000 records"));
+    check(&ours.home, (&asked(&["--act", "psi-match"]), 3, "", "a match needs a case and a reason"));
+    check(&ours.home, (&asked(&["--code", "h2"]), 3, "", "clause 4.3"));
+    check(&ours.home, (&asked(&["--at", "2019-12-31"]), 3, "", "begins on 2020-01-01"));
+    check(&ours.home, (&asked(&["--member", "no"]), 3, "", "firm-agency"));
+
+    // Suspended here and, once the statement is taken in, there; lifted by who declared it alone.
+    let (stop, go, end) = (path("stop.json"), path("go.json"), path("end.json"));
+    let suspend = ["agree", "suspend", "firm-agency", "--reason", "an audit", "--out", &stop];
+    check(&theirs.home, (&suspend, 0, "change of state", "agree take"));
+    check(&theirs.home, (&["agree"], 0, "suspended", ""));
+    check(&ours.home, (&asked(&[]), 0, "clause", ""));
+    check(&ours.home, (&["agree", "take", &stop], 0, "holds here", ""));
+    check(&ours.home, (&asked(&[]), 3, "", "CMT-0201"));
+    let lift = ["agree", "resume", "firm-agency", "--reason", "not ours to lift", "--out", &go];
+    check(&ours.home, (&lift, 0, "holds here", ""));
+    check(&ours.home, (&asked(&[]), 3, "", "is suspended by `agency`"));
+    check(
+        &theirs.home,
+        (&["agree", "resume", "firm-agency", "--reason", "done", "--out", &go], 0, "holds", ""),
+    );
+    check(&ours.home, (&["agree", "take", &go], 0, "holds here", ""));
+    check(&ours.home, (&["agree", "take", &go], 0, "it was here already", ""));
+    check(&ours.home, (&asked(&[]), 0, "clause", ""));
+
+    // A member joins by its partner's word, is shown, and opts out.
+    let (joins, leaves) = (path("joins.json"), path("leaves.json"));
+    let accede =
+        ["agree", "accede", "firm-agency", "no", "--place", "NO", "--from", "2020-02-01", "--out", &joins];
+    check(&theirs.home, (&accede, 0, "accession", ""));
+    check(&ours.home, (&["agree", "take", &joins], 0, "accession", ""));
+    check(&ours.home, (&["agree", "show", "firm-agency", "--plain"], 0, "members of agency: no", ""));
+    let before = ["agree", "show", "firm-agency", "--plain", "--at", "2020-01-15"];
+    check(&ours.home, (&before, 0, "not active of agency: no", ""));
+    let opt_out = ["agree", "opt-out", "firm-agency", "no", "--out", &leaves];
+    check(&theirs.home, (&opt_out, 0, "opt-out", ""));
+    check(&ours.home, (&["agree", "take", &leaves], 0, "opt-out", ""));
+    check(&ours.home, (&["agree", "show", "firm-agency", "--plain"], 0, "not active of agency: no", ""));
+    // Keys: delegated, revoked; an emergency that the text does not have; an amendment to begin with.
+    let (keys, gone, draft) = (path("keys.json"), path("gone.json"), path("draft.md"));
+    let late = ["agree", "delegate", "--until", "2199-01-01", "--out", &keys];
+    check(&ours.home, (&late, 1, "", "CMT-0214"));
+    check(
+        &ours.home,
+        (
+            &["agree", "rotate", "--until", "2027-01-01", "--from", "2026-01-01", "--out", &keys],
+            0,
+            "delegation",
+            "",
+        ),
+    );
+    check(&theirs.home, (&["agree", "take", &keys], 0, "delegation", ""));
+    check(&ours.home, (&["agree", "revoke", "no key", "--out", &gone], 2, "", "CMT-1132"));
+    let emergency = [
+        "agree",
+        "emergency",
+        "firm-agency",
+        "--clause",
+        "7.1",
+        "--by",
+        "a=counsel",
+        "--by",
+        "b=commander",
+        "--reason",
+        "a hospital",
+        "--out",
+        &gone,
+    ];
+    check(&ours.home, (&emergency, 1, "", "not enrolled"));
+    check(
+        &ours.home,
+        (&["agree", "amend", "firm-agency", "--from", "2030-01-01", "--out", &draft], 0, "draft.md", ""),
+    );
+    check(&ours.home, (&["agree", "check", &draft], 0, "is in order", ""));
+    assert!(fs::read_to_string(&draft).unwrap().contains("version = 2\namends = \""));
+
+    // What is no statement, or is over another text, changes nothing.
+    let odd = path("odd.json");
+    fs::write(&odd, "{}").unwrap();
+    check(&ours.home, (&["agree", "take", &odd], 1, "", "CMT-0301"));
+
+    // With the notice that the text asks for, it is in force until then.
+    check(
+        &ours.home,
+        (
+            &["agree", "end", "firm-agency", "--reason", "enough", "--at", "2020-01-01", "--out", &end],
+            1,
+            "",
+            "CMT-0214",
+        ),
+    );
+    check(
+        &ours.home,
+        (&["agree", "end", "firm-agency", "--reason", "enough", "--out", &end], 0, "change of state", ""),
+    );
+    check(&ours.home, (&asked(&[]), 0, "clause", ""));
+    check(&ours.home, (&asked(&["--at", "2098-01-01"]), 3, "", "ended on"));
+    for (args, schema) in [
+        (vec!["agree", "show", "firm-agency", "--plain"], "comity.permissions/1"),
+        (vec!["agree", "take", &stop], "comity.stated/1"),
+        (vec!["agree", "amend", "firm-agency", "--from", "2030-01-01", "--out", &draft], "comity.drafted/1"),
+    ] {
+        let done = run(comity(&ours.home).args(&args).arg("--json"));
+        assert_eq!(schemas(&done), [schema], "{args:?}");
+    }
 }

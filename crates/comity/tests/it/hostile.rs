@@ -350,11 +350,13 @@ async fn a_clock_set_back_rules_on_nothing() {
     )
     .with(Category::C2Infrastructure, Protection::Clear);
     assert!(
-        matches!(node.agree_test(&request).await.unwrap(), agreement::Ruling::Deny(_)),
+        matches!(node.agree_test(request.clone(), None, None).await.unwrap().0, agreement::Ruling::Deny(_)),
         "nothing is signed"
     );
     home.clock.advance(-3_600_000_000);
-    let Err(error) = node.agree_test(&request).await else { panic!("ruled by a clock that went back") };
+    let Err(error) = node.agree_test(request.clone(), None, None).await else {
+        panic!("ruled by a clock that went back")
+    };
     assert_eq!(code(&error), "CMT-1007");
     let wish = comity::node::share::Wish {
         what: comity::node::share::What::Counts,
@@ -378,7 +380,7 @@ async fn a_clock_set_back_rules_on_nothing() {
     node.ruling_clock.acknowledge_clock(&mut tx, "the battery was changed", &node.person).await.unwrap();
     tx.commit().await.unwrap();
     assert!(
-        matches!(node.agree_test(&request).await.unwrap(), agreement::Ruling::Deny(_)),
+        matches!(node.agree_test(request.clone(), None, None).await.unwrap().0, agreement::Ruling::Deny(_)),
         "nothing is signed"
     );
 }
