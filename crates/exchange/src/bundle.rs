@@ -12,6 +12,7 @@ use crate::payload::MAX_PAYLOAD;
 use crate::recognise::BUNDLE_MAGIC;
 use evidence::sealed::{self, Identity};
 use ledger::dsse::Envelope;
+use ledger::heads::Shown;
 use serde::{Deserialize, Serialize};
 use terms::{AgreementId, Digest, MemberId, PartnerId, Purpose, ReleaseId, Timestamp};
 
@@ -70,6 +71,9 @@ pub(crate) struct Manifest {
     /// The delegation of the node's key by its organisation, a DSSE envelope.
     #[serde(with = "crate::encoding")]
     pub delegation: Vec<u8>,
+    /// What the giver shows of its ledger, so that a two-faced node is found at this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Shown>,
 }
 
 /// A bundle that our key opened. Nothing of it is believed, and nothing of its payload is handed out, before

@@ -41,4 +41,4 @@ pub use payload::{Item, Payload};
 pub use receipt::Receipt;
 pub use receive::{Accepted, asked, receive};
 pub use recognise::{BUNDLE_MAGIC, recognise};
-pub use release::{ReleaseRecord, Released, Signer, release};
+pub use release::{ReleaseRecord, Released, Signer, release, release_showing};

@@ -7,6 +7,7 @@ use crate::question::DeconflictionAnswer;
 use crate::{Accepted, ExchangeError, ReleaseRecord};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use ledger::dsse::{self, Envelope};
+use ledger::heads::Shown;
 use serde::{Deserialize, Serialize};
 use terms::{AgreementId, Digest, MemberId, PartnerId, ReleaseId, Timestamp};
 
@@ -55,6 +56,12 @@ pub struct Receipt {
     pub erase_by: Option<Timestamp>,
     /// Where the receiver's ledger stands.
     pub ledger: LedgerPosition,
+    /// What the receiver shows of its ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
+    /// The receiver's cosignature line on the giver's checkpoint, where it witnesses the giver's ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosignature: Option<String>,
     /// Answers to the questions of the payload.
     pub answers: Vec<DeconflictionAnswer>,
 }
@@ -90,6 +97,20 @@ pub fn make(
     position: LedgerPosition,
     answers: Vec<DeconflictionAnswer>,
 ) -> Result<Vec<u8>, ExchangeError> {
+    make_showing(accepted, key, position, answers, (None, None))
+}
+
+/// As [`make`], and shows the giver the receiver's ledger, with the receiver's cosignature on the giver's checkpoint.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_showing(
+    accepted: &Accepted,
+    key: &SigningKey,
+    position: LedgerPosition,
+    answers: Vec<DeconflictionAnswer>,
+    (shown, cosignature): (Option<Shown>, Option<String>),
+) -> Result<Vec<u8>, ExchangeError> {
     let header = accepted.header();
     let receipt = Receipt {
         schema: SCHEMA.into(),
@@ -103,6 +124,8 @@ pub fn make(
         received: accepted.ruling().ruled,
         erase_by: accepted.erase_by(),
         ledger: position,
+        shown,
+        cosignature,
         answers,
     };
     let text = serde_json::to_vec(&receipt).map_err(|e| refused(&e.to_string()))?;

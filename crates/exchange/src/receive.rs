@@ -11,6 +11,7 @@ use crate::release::same_crossing;
 use crate::{ExchangeError, signer};
 use agreement::{Agreements, Duty, Redeemed, Request, Ruling, Spent};
 use ledger::dsse;
+use ledger::heads::Shown;
 use terms::{Digest, PartnerId, Timestamp};
 
 /// A release that was taken in: verified, addressed to us and allowed by our own copy of the agreement. Only
@@ -21,6 +22,7 @@ pub struct Accepted {
     payload: Payload,
     ruling: Redeemed,
     erase_by: Option<Timestamp>,
+    ledger: Option<Shown>,
 }
 
 impl Accepted {
@@ -56,6 +58,11 @@ impl Accepted {
     pub fn counts(&self) -> Result<Vec<Counts>, ExchangeError> {
         let items = self.payload.items.iter().filter(|i| i.media_type == counts::MEDIA_TYPE);
         items.map(|i| Counts::parse(&i.bytes)?.fits(self.payload.budget)).collect()
+    }
+
+    /// What the giver shows of its ledger, as its node signed it. Judge it before anything is used: `ledger::heads`.
+    pub fn shown(&self) -> Option<&Shown> {
+        self.ledger.as_ref()
     }
 
     /// The answers to the payload's questions from our covert list, in the order asked; none where nothing was asked.
@@ -121,7 +128,7 @@ pub fn receive(
     let ruling = rule(outside, &payload, payload.request(digest).after(spent), agreements, now)?;
     let ours = ruling.duties.iter().find_map(|d| if let Duty::EraseBy(t) = d { Some(*t) } else { None });
     let erase_by = [outside.erase_by, ours].into_iter().flatten().min();
-    Ok(Accepted { header: outside.clone(), payload, ruling, erase_by })
+    Ok(Accepted { header: outside.clone(), payload, ruling, erase_by, ledger: manifest.ledger })
 }
 
 /// The manifest, after the signature of a node key that the giver's organisation key delegated.

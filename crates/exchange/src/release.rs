@@ -11,6 +11,7 @@ use agreement::{Permit, Redeemed};
 use ed25519_dalek::SigningKey;
 use evidence::sealed::{self, Recipient};
 use ledger::dsse;
+use ledger::heads::Shown;
 use serde::{Deserialize, Serialize};
 use terms::{Digest, ReleaseId, Timestamp};
 
@@ -65,6 +66,22 @@ pub fn release(
     recipient: &Recipient,
     now: Timestamp,
 ) -> Result<Released, ExchangeError> {
+    release_showing(permit, payload, id, signer, recipient, None, now)
+}
+
+/// As [`release()`], and shows the receiver the giver's ledger under the same signature.
+///
+/// # Errors
+/// As [`release()`].
+pub fn release_showing(
+    permit: Permit,
+    payload: &[u8],
+    id: ReleaseId,
+    signer: Signer<'_>,
+    recipient: &Recipient,
+    ledger: Option<Shown>,
+    now: Timestamp,
+) -> Result<Released, ExchangeError> {
     let erase_by = permit.erase_by();
     let digest = Digest::of(payload);
     let redeemed = permit.redeem(digest, now)?;
@@ -77,6 +94,7 @@ pub fn release(
         header: header.clone(),
         payload: digest,
         delegation: signer.delegation.to_vec(),
+        ledger,
     };
     let seal = |why: String| ExchangeError::Seal { to: read.to.clone(), why };
     let text = serde_json::to_vec(&manifest).map_err(|e| seal(e.to_string()))?;

@@ -182,8 +182,13 @@ pub fn open(bytes: &[u8], origin: &str, keys: &[NoteKey]) -> Result<SignedHead, 
     let signatures =
         read_lines(bytes, note.text().len()).ok_or_else(|| bad("a signature line cannot be read"))?;
     let mut signed = false;
-    let mut others = Vec::new();
+    let mut others: Vec<NoteSignature> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
     for line in signatures {
+        // One key, one line: a second one could only repeat or contradict the first.
+        if !seen.insert((line.name().to_owned(), line.id())) {
+            return Err(bad("a key signs it twice"));
+        }
         let named = keys.iter().find(|k| k.name == line.name() && k.id(ALG_ED25519) == line.id());
         match named {
             Some(key) if key.name == origin && key.fits(note.text(), line.signature()) => signed = true,
@@ -210,7 +215,14 @@ fn read_text(text: &[u8]) -> Option<Head> {
         root: Digest(checkpoint.hash().0),
     };
     // No extension lines: this program writes none, and one more line would be one more thing to disagree about.
-    (checkpoint.size() <= MAX_LEAVES && head.to_text().as_bytes() == text).then_some(head)
+    // RFC 6962 section 2.1: the empty tree has one root.
+    let empty = head.size > 0 || head.root.0 == tlog_tiles::EMPTY_HASH.0;
+    (empty && checkpoint.size() <= MAX_LEAVES && head.to_text().as_bytes() == text).then_some(head)
+}
+
+/// The length of a note's text in bytes, its final newline included.
+pub(crate) fn text_length(bytes: &[u8]) -> Option<usize> {
+    Some(Note::from_bytes(bytes).ok()?.text().len())
 }
 
 /// The signature lines after the text; `None` unless each is spelled as it would be written.

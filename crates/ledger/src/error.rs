@@ -178,4 +178,26 @@ pub enum LedgerError {
     #[error("this is not a commitment or salt: 64 hexadecimal digits are needed")]
     #[diagnostic(code("CMT-0321"), help("copy the whole value"))]
     NotHex,
+    /// A text that asks for a cosignature, or answers, and is none.
+    #[error("this is no request for a cosignature and no answer to one: {0}")]
+    #[diagnostic(
+        code("CMT-0322"),
+        help("have the file written again: `comity verify ask`, `comity verify cosign`")
+    )]
+    Request(String),
+    /// What a node shows of its ledger is over a bound.
+    #[error("what the message shows of its ledger does not read: {0}")]
+    #[diagnostic(code("CMT-0323"), help("ask the sender for the message again"))]
+    Shown(String),
+    /// A request is for another head than the one cosigned last.
+    #[error("the request of `{origin}` begins at {asked} leaves; {seen} were cosigned last")]
+    #[diagnostic(code("CMT-0324"), help("have it asked again from the size that was cosigned last"))]
+    OtherSize {
+        /// The log.
+        origin: String,
+        /// The size that the request begins at.
+        asked: u64,
+        /// The size that this witness cosigned last; 0 for none.
+        seen: u64,
+    },
 }

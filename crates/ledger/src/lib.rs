@@ -11,9 +11,12 @@
 pub mod checkpoint;
 pub mod commitment;
 pub mod dsse;
+pub mod earlier;
 mod error;
+pub mod heads;
 pub mod log;
 pub mod proof;
+pub mod request;
 pub mod statement;
 mod tile;
 pub mod verify;
@@ -23,7 +26,7 @@ pub use checkpoint::{Head, NoteKey, NoteSigner};
 pub use commitment::{Commitment, Salt, commit};
 pub use error::LedgerError;
 pub use log::Log;
-pub use verify::{Report, Trust, verify_log};
+pub use verify::{Report, Trust, verify_log, verify_tree};
 
 /// How bytes of a log are read: the text of a path below the log's folder (`tile/0/000`) to the file's bytes, `None`
 /// where there is no such file. The reader must bound what it loads: no file of a log is above 17 MiB.

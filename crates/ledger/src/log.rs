@@ -3,7 +3,7 @@
 //! Here: the right edge of a log as a value, and what has to be written for new leaves. Elsewhere: writing with fsync
 //! and fencing off a second sequencer (`comity::store`), signing the head ([`crate::checkpoint`]).
 //!
-//! The order that keeps a log valid at every instant: all files of an [`Append`] durable first, in their order; then
+//! The order that keeps a log valid at every instant: all files of an [`Append`] durable first, in any order; then
 //! the checkpoint of its log durable, under its one name; then the old partial files may go. After a crash in between,
 //! [`Log::resume`] from the last durable checkpoint, and remove the [`Log::leftovers`]: files beyond the checkpoint, which no
 //! signature covers. (A narrow partial file left there would later lie within a larger checkpoint and not fit it, if
@@ -13,10 +13,12 @@ use crate::{
     Head, LedgerError, Read,
     checkpoint::check_name,
     proof,
-    tile::{self, Kind, MAX_LEAF, MAX_LEAVES, MAX_LEVEL, TileFile, WIDTH},
+    tile::{self, Kind, MAX_LEAVES, MAX_LEVEL, TileFile, WIDTH},
 };
 use terms::Digest;
 use tlog_tiles::Hash;
+
+pub use crate::tile::MAX_LEAF;
 
 /// The right edge of a log: enough to append, whatever the log's size (at most 6 × 255 hashes and 255 leaves).
 #[derive(Debug, Clone, PartialEq)]
@@ -43,10 +45,11 @@ pub struct FileBytes {
 pub struct Append {
     /// Index of the first new leaf.
     pub first: u64,
-    /// Files to write and make durable, in this order, all before the new checkpoint.
+    /// Files to write and make durable, in any order, all before the new checkpoint.
     pub files: Vec<FileBytes>,
     /// Partial files of the size before that the new ones replace. They may be removed once the new checkpoint is
-    /// durable and nobody reads the old one any more; leaving them does no harm.
+    /// durable and nobody reads the old one any more; leaving them does no harm. A folder that others read keeps them
+    /// until the full file is there, as C2SP tlog-tiles demands; what they hold can always be cut from a wider file.
     pub replaced: Vec<String>,
     /// The log after the append. Take it only when the files are durable; drop it when writing failed.
     pub log: Log,
@@ -174,12 +177,19 @@ impl Log {
         full: &mut dyn FnMut(TileFile, Vec<u8>),
     ) -> Result<(), LedgerError> {
         tile::push_entry(&mut self.bundle, leaf, at)?;
-        let mut node = Some(tlog_tiles::record_hash(leaf));
-        self.size += 1;
-        if self.size.is_multiple_of(WIDTH) {
-            let file = TileFile { kind: Kind::Entries, index: self.size / WIDTH - 1, width: WIDTH };
+        if (self.size + 1).is_multiple_of(WIDTH) {
+            let file = TileFile { kind: Kind::Entries, index: self.size / WIDTH, width: WIDTH };
             full(file, std::mem::take(&mut self.bundle));
         }
+        self.push_hash(tlog_tiles::record_hash(leaf), full);
+        Ok(())
+    }
+
+    /// Adds one leaf's hash without its bytes, and hands out each hash tile that became full: for a verifier, which
+    /// reads the bundles that are there and writes none.
+    pub(crate) fn push_hash(&mut self, leaf: Hash, full: &mut dyn FnMut(TileFile, Vec<u8>)) {
+        let mut node = Some(leaf);
+        self.size += 1;
         for (level, edge) in (0..=MAX_LEVEL).zip(&mut self.edge) {
             let Some(hash) = node.take() else { break };
             edge.push(hash);
@@ -190,16 +200,20 @@ impl Log {
                 edge.clear();
             }
         }
-        Ok(())
     }
 
     /// The partial files of the right edge.
-    pub(crate) fn partials(&self) -> Vec<(TileFile, Vec<u8>)> {
+    fn partials(&self) -> Vec<(TileFile, Vec<u8>)> {
         let bundle = edge_file(Kind::Entries, self.size).map(|f| (f, self.bundle.clone()));
-        let levels = (0..=MAX_LEVEL).zip(&self.edge).filter_map(|(level, hashes)| {
+        bundle.into_iter().chain(self.partial_tiles()).collect()
+    }
+
+    /// The partial hash tiles of the right edge.
+    pub(crate) fn partial_tiles(&self) -> Vec<(TileFile, Vec<u8>)> {
+        let tiles = (0..=MAX_LEVEL).zip(&self.edge).filter_map(|(level, hashes)| {
             edge_file(Kind::Level(level), self.size).map(|f| (f, tile::tile_bytes(hashes)))
         });
-        bundle.into_iter().chain(levels).collect()
+        tiles.collect()
     }
 }
 

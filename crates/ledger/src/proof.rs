@@ -162,7 +162,7 @@ impl TlogProof {
     }
 }
 
-fn read_hash(line: &str) -> Option<Digest> {
+pub(crate) fn read_hash(line: &str) -> Option<Digest> {
     Some(Digest(STANDARD.decode(line).ok()?.try_into().ok()?))
 }
 
@@ -189,14 +189,14 @@ pub(crate) fn need(read: &Read<'_>, path: &str) -> Result<Vec<u8>, LedgerError> 
 }
 
 /// Hashes of the tree, read from the tiles a log of `size` leaves publishes. Keeps the few tiles of one proof.
-struct Tiles<'r, 'f> {
+pub(crate) struct Tiles<'r, 'f> {
     read: &'r Read<'f>,
     size: u64,
     kept: RefCell<HashMap<TileFile, Vec<Hash>>>,
 }
 
 impl<'r, 'f> Tiles<'r, 'f> {
-    fn new(read: &'r Read<'f>, size: u64) -> Self {
+    pub(crate) fn new(read: &'r Read<'f>, size: u64) -> Self {
         Self { read, size, kept: RefCell::default() }
     }
 

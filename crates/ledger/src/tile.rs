@@ -10,7 +10,7 @@ pub(crate) const MAX_LEAVES: u64 = 1 << 40;
 /// Levels that a log of [`MAX_LEAVES`] can have.
 pub(crate) const MAX_LEVEL: u8 = 5;
 /// Largest leaf in bytes: its length is a 16-bit number.
-pub(crate) const MAX_LEAF: usize = 65_535;
+pub const MAX_LEAF: usize = 65_535;
 
 /// What kind of file a path below `tile/` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

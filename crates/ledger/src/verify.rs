@@ -1,7 +1,7 @@
 //! The verifier: recomputes a whole log from its entry bundles up to the signed root.
 //!
-//! Here: every hash, every stored byte, every leaf's signature, the checkpoint and its cosignatures. Elsewhere: whose
-//! keys are whose (the resolver is handed in). Bounds: one bundle and one tile in memory at a time.
+//! Here: every hash, every stored byte, every leaf's signature, the checkpoint and its cosignatures, on all cores.
+//! Elsewhere: whose keys are whose (the resolver is handed in). Bounds: 64 bundles of together 34 MiB in memory at a time.
 
 use crate::{
     Head, LedgerError, Log, NoteKey, Read, checkpoint, dsse,
@@ -11,9 +11,14 @@ use crate::{
     witness::{self, Cosigned},
 };
 use ed25519_dalek::VerifyingKey;
+use rayon::prelude::*;
+use tlog_tiles::Hash;
 
 /// Most changed files that one error names.
 const MAX_NAMED: usize = 100;
+/// Bundles that are worked on together, and the bytes from which on fewer are.
+const TOGETHER: usize = 64;
+const TOGETHER_BYTES: usize = 17 << 20;
 
 /// Whom to believe about one log.
 pub struct Trust<'a> {
@@ -26,7 +31,7 @@ pub struct Trust<'a> {
     /// How many of the witnesses must have cosigned.
     pub demanded: usize,
     /// The key with a key id ([`dsse::keyid`]) that may sign leaves, or `None` for an unknown one.
-    pub resolve: &'a dyn Fn(&str) -> Option<VerifyingKey>,
+    pub resolve: &'a (dyn Fn(&str) -> Option<VerifyingKey> + Sync),
 }
 
 /// What a verified log is.
@@ -59,6 +64,28 @@ pub fn verify_log(
     trust: &Trust<'_>,
     stored: Option<&[String]>,
 ) -> Result<Report, LedgerError> {
+    verify(read, trust, stored, &LeafCheck::Signatures(trust.resolve))
+}
+
+/// As [`verify_log`] without the leaves' signatures: that nothing was changed, added or taken away since the checkpoint
+/// was signed, by whoever signed the leaves. For a watcher that follows a log it verified before.
+///
+/// # Errors
+/// As [`verify_log`], never CMT-0316.
+pub fn verify_tree(
+    read: &Read<'_>,
+    trust: &Trust<'_>,
+    stored: Option<&[String]>,
+) -> Result<Report, LedgerError> {
+    verify(read, trust, stored, &LeafCheck::Nothing)
+}
+
+fn verify(
+    read: &Read<'_>,
+    trust: &Trust<'_>,
+    stored: Option<&[String]>,
+    check: &LeafCheck<'_>,
+) -> Result<Report, LedgerError> {
     let bytes = need(read, checkpoint::FILE)?;
     let signed = checkpoint::open(&bytes, trust.origin, trust.keys)?;
     let cosigned = witness::demand(&signed, trust.witnesses, trust.demanded)?;
@@ -74,7 +101,7 @@ pub fn verify_log(
         tiles: Vec::new(),
         leaf: None,
     };
-    let log = walk.entries(&head, trust)?;
+    let log = walk.entries(&head, check)?;
     walk.judge(&log, &head)?;
     let beyond = stored.map(|paths| walk.stored(paths, head.size)).transpose()?.unwrap_or_default();
     Ok(Report { head, cosigned, files: walk.files, bytes: walk.bytes, beyond })
@@ -94,23 +121,34 @@ struct Walk<'r, 'f> {
 
 impl Walk<'_, '_> {
     /// Reads every bundle, comparing every stored tile with what the bundles give.
-    fn entries(&mut self, head: &Head, trust: &Trust<'_>) -> Result<Log, LedgerError> {
+    fn entries(&mut self, head: &Head, check: &LeafCheck<'_>) -> Result<Log, LedgerError> {
         let mut log = Log::empty(&head.origin)?;
-        for file in tile::files(Kind::Entries, head.size) {
-            let bytes = self.load(file)?;
-            let Some(leaves) = tile::entries(&bytes, file.width) else {
-                return Err(LedgerError::Changed(vec![file.path()]));
-            };
+        let mut files = tile::files(Kind::Entries, head.size);
+        loop {
+            let mut batch = Vec::with_capacity(TOGETHER);
+            let mut bytes = 0;
+            while batch.len() < TOGETHER && bytes < TOGETHER_BYTES {
+                let Some(file) = files.next() else { break };
+                let bundle = self.load(file)?;
+                bytes += bundle.len();
+                batch.push((file, bundle));
+            }
+            if batch.is_empty() {
+                break;
+            }
+            let read: Vec<_> =
+                batch.par_iter().map(|(file, bundle)| read_bundle(*file, bundle, check)).collect();
             let mut full = Vec::new();
-            for (at, leaf) in leaves.iter().enumerate() {
-                self.leaf(file, at as u64, leaf, trust);
-                log.push(leaf, at, &mut |f, b| full.push((f, b)))?;
+            for bundle in read {
+                let (hashes, bad) = bundle?;
+                self.leaf = self.leaf.take().or(bad);
+                hashes.into_iter().for_each(|h| log.push_hash(h, &mut |f, b| full.push((f, b))));
             }
             for (tile, expected) in full {
                 self.compare(tile, &expected)?;
             }
         }
-        for (tile, expected) in log.partials() {
+        for (tile, expected) in log.partial_tiles() {
             self.compare(tile, &expected)?;
         }
         Ok(log)
@@ -123,21 +161,7 @@ impl Walk<'_, '_> {
         Ok(bytes)
     }
 
-    fn leaf(&mut self, file: TileFile, at: u64, leaf: &[u8], trust: &Trust<'_>) {
-        if self.leaf.is_some() {
-            return;
-        }
-        if let Err(why) = check_leaf(leaf, trust.resolve) {
-            let index = file.index * WIDTH + at;
-            self.leaf = Some(LedgerError::Leaf { index, file: file.path(), why: why.to_string() });
-        }
-    }
-
     fn compare(&mut self, tile: TileFile, expected: &[u8]) -> Result<(), LedgerError> {
-        // Bundles are the source of `expected`: only tiles are compared.
-        if tile.kind == Kind::Entries {
-            return Ok(());
-        }
         if self.load(tile)? != expected {
             if tile.kind == Kind::Level(0) {
                 self.bundles.push(TileFile { kind: Kind::Entries, ..tile }.path());
@@ -201,6 +225,32 @@ fn prefix(file: TileFile, now: TileFile, full: &[u8]) -> Option<&[u8]> {
         }
     };
     full.get(..usize::try_from(length).ok()?)
+}
+
+/// What is asked of a leaf beside its place in the tree.
+enum LeafCheck<'a> {
+    /// That a known key signed it.
+    Signatures(&'a (dyn Fn(&str) -> Option<VerifyingKey> + Sync)),
+    /// Nothing: only the hashes.
+    Nothing,
+}
+
+/// The leaf hashes of a bundle, and the first of its leaves that is not to be believed.
+fn read_bundle(
+    file: TileFile,
+    bundle: &[u8],
+    check: &LeafCheck<'_>,
+) -> Result<(Vec<Hash>, Option<LedgerError>), LedgerError> {
+    let leaves = tile::entries(bundle, file.width).ok_or_else(|| LedgerError::Changed(vec![file.path()]))?;
+    let hashes = leaves.iter().map(|leaf| tlog_tiles::record_hash(leaf)).collect();
+    let bad = match check {
+        LeafCheck::Nothing => None,
+        LeafCheck::Signatures(resolve) => leaves.iter().enumerate().find_map(|(at, leaf)| {
+            let why = check_leaf(leaf, *resolve).err()?.to_string();
+            Some(LedgerError::Leaf { index: file.index * WIDTH + at as u64, file: file.path(), why })
+        }),
+    };
+    Ok((hashes, bad))
 }
 
 /// A leaf is a DSSE envelope of a statement that a known key signed; every signature of a known key must fit.

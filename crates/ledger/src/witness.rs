@@ -43,20 +43,43 @@ pub fn cosign(
     if let Some(old) = seen {
         continues(old, signed.head(), proof)?;
     }
-    let seconds = u64::try_from(now.0.div_euclid(terms::MICROS_PER_SECOND)).unwrap_or(0);
-    let line = signer.line(ALG_COSIGNATURE, &seconds.to_be_bytes(), &message(seconds, signed.text()))?;
-    let id = signer.public().id(ALG_COSIGNATURE);
-    let mut out = signed.text().to_vec();
-    out.push(b'\n');
-    for old in bytes.get(out.len()..).unwrap_or_default().split_inclusive(|b| *b == b'\n') {
-        let same = signed_note::Signature::from_bytes(old.strip_suffix(b"\n").unwrap_or(old))
-            .is_ok_and(|s| s.name() == signer.public().name() && s.id() == id);
-        if !same {
+    let out = replace_line(bytes, &line(&signed, signer, now)?)?;
+    Ok((out, signed.head().clone()))
+}
+
+/// The cosignature line of a witness on an opened checkpoint, with its final newline.
+///
+/// # Errors
+/// CMT-0320 when the name cannot stand on a line; CMT-0322 for a time before 1970, which `cosignature/v1` cannot carry
+/// (and 0 would say that there is no time).
+pub(crate) fn line(signed: &SignedHead, signer: &NoteSigner, now: Timestamp) -> Result<Vec<u8>, LedgerError> {
+    let seconds = u64::try_from(now.0.div_euclid(terms::MICROS_PER_SECOND)).ok().filter(|s| *s > 0);
+    let seconds = seconds.ok_or_else(|| LedgerError::Request("the witness's clock is before 1970".into()))?;
+    signer.line(ALG_COSIGNATURE, &seconds.to_be_bytes(), &message(seconds, signed.text()))
+}
+
+/// The checkpoint with a signature line added; an earlier line of the same name and key id goes.
+pub(crate) fn replace_line(bytes: &[u8], line: &[u8]) -> Result<Vec<u8>, LedgerError> {
+    let bad =
+        || LedgerError::Checkpoint { file: checkpoint::FILE.into(), why: "it is not a signed note".into() };
+    let parsed = |l: &[u8]| signed_note::Signature::from_bytes(l.strip_suffix(b"\n").unwrap_or(l)).ok();
+    let new = parsed(line).ok_or_else(bad)?;
+    let text = checkpoint::text_length(bytes).ok_or_else(bad)?;
+    let (kept, lines) = bytes.split_at_checked(text + 1).ok_or_else(bad)?;
+    let mut out = kept.to_vec();
+    for old in lines.split_inclusive(|b| *b == b'\n') {
+        if !parsed(old).is_some_and(|s| s.name() == new.name() && s.id() == new.id()) {
             out.extend_from_slice(old);
         }
     }
-    out.extend(line);
-    Ok((out, signed.head().clone()))
+    out.extend_from_slice(line);
+    Ok(out)
+}
+
+/// Whether a signature line names one of these witnesses, by name and key id.
+pub(crate) fn names_one(line: &[u8], witnesses: &[NoteKey]) -> bool {
+    let parsed = signed_note::Signature::from_bytes(line.strip_suffix(b"\n").unwrap_or(line));
+    parsed.is_ok_and(|s| witnesses.iter().any(|w| w.name() == s.name() && w.id(ALG_COSIGNATURE) == s.id()))
 }
 
 /// The cosignatures of `witnesses` on a checkpoint, each at most once, in the order of `witnesses`.
@@ -112,6 +135,15 @@ pub(crate) fn unknown(signed: &SignedHead, witnesses: &[NoteKey]) -> Option<Stri
 /// CMT-0310 another log; CMT-0318 a fork (two roots for one size, or fewer leaves than before); CMT-0317 the proof does
 /// not hold, which an honest log cannot cause: ask once more, then treat it as a fork.
 pub fn continues(old: &Head, new: &Head, proof: &[Digest]) -> Result<(), LedgerError> {
+    forked(old, new)?;
+    proof::check_consistency(old, new, proof)
+}
+
+/// Refuses what no proof can mend: another log, fewer leaves, two roots for one size.
+///
+/// # Errors
+/// CMT-0310, CMT-0318.
+pub(crate) fn forked(old: &Head, new: &Head) -> Result<(), LedgerError> {
     if old.origin != new.origin {
         return Err(LedgerError::Origin { expected: old.origin.clone(), found: new.origin.clone() });
     }
@@ -122,7 +154,7 @@ pub fn continues(old: &Head, new: &Head, proof: &[Digest]) -> Result<(), LedgerE
     if new.size == old.size && new.root != old.root {
         return fork(format!("two roots for {} leaves: {} and {}", old.size, old.root, new.root));
     }
-    proof::check_consistency(old, new, proof)
+    Ok(())
 }
 
 /// How two checkpoints of one log stand to each other, in whatever order they came.
@@ -162,6 +194,10 @@ fn message(seconds: u64, text: &[u8]) -> Vec<u8> {
 fn read(signed: &SignedHead, witness: &NoteKey, bytes: &[u8]) -> Option<Cosigned> {
     let (seconds, signature) = bytes.split_first_chunk::<8>()?;
     let seconds = u64::from_be_bytes(*seconds);
+    // 0 would say that the witness states no time (C2SP tlog-cosignature); Ed25519 cosignatures state one.
+    if seconds == 0 {
+        return None;
+    }
     let at = i64::try_from(seconds).ok()?.checked_mul(terms::MICROS_PER_SECOND)?;
     witness
         .fits(&message(seconds, signed.text()), signature)

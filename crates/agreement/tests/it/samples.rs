@@ -129,7 +129,10 @@ fn members_powers_recipients_and_offences_are_as_written() {
     assert_eq!(recipients.len(), 17);
     assert!(recipients.iter().all(|r| r.partner == partner("region") && r.address.ends_with(".example")));
     assert!(all.offences(hour()).iter().any(|o| o.id == "money-laundering"));
-    let held = sample("company-police").without_effect();
-    let words: Vec<&str> = held.iter().map(|w| w.word.as_str()).collect();
-    assert_eq!(words, ["witness"]);
+    assert!(sample("company-police").without_effect().is_empty(), "every word has an effect");
+    let named = sample("company-police").witnesses();
+    assert_eq!(
+        (named[0].witnesses.clone(), named[0].needed),
+        (vec![partner("company"), partner("police")], 1)
+    );
 }

@@ -689,9 +689,65 @@ pub struct Share {
     pub dry_run: bool,
 }
 
+/// `comity verify …`
+#[derive(Debug, Subcommand)]
+pub enum VerifyVerb {
+    /// Show what ledgers have shown: partners' heads, cosignatures on ours, two-faced ledgers.
+    Heads {
+        /// Hear a partner again whose ledger had two faces.
+        #[arg(long, value_name = "PARTNER", requires = "why")]
+        answer: Option<String>,
+        /// Why it is heard again.
+        #[arg(long, value_name = "TEXT", requires = "answer")]
+        why: Option<String>,
+    },
+    /// Ask a partner to cosign our checkpoint: writes the request to hand over.
+    Ask {
+        /// The witness.
+        #[arg(long, value_name = "PARTNER")]
+        witness: String,
+        /// Where to write the request.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The size the witness says that it saw last.
+        #[arg(long, value_name = "LEAVES")]
+        old: Option<u64>,
+    },
+    /// Cosign a partner's checkpoint, when it continues all that was seen of it.
+    Cosign {
+        /// The partner's request.
+        file: PathBuf,
+        /// Where to write the answer.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take a witness's answer in.
+    Take {
+        /// The answer.
+        file: PathBuf,
+        /// The witness.
+        #[arg(long, value_name = "PARTNER")]
+        witness: String,
+    },
+    /// Print the proof that an exhibit's first leaf, or a leaf, stands on the ledger (C2SP tlog-proof).
+    Proof {
+        /// The exhibit or the leaf.
+        of: String,
+        /// Where to write the leaf's own bytes, which the proof is about.
+        #[arg(long, value_name = "FILE")]
+        leaf: Option<PathBuf>,
+    },
+    /// Publish the ledger as it stood a while ago; for a timer, once a slot.
+    Publish,
+}
+
 /// `comity verify`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Verify {
+    /// What else than to verify.
+    #[command(subcommand)]
+    pub verb: Option<VerifyVerb>,
     /// A package's folder, or the file of a receipt, proof of erasure or time-stamp token; without it the home is verified.
     pub path: Option<PathBuf>,
     /// What a time-stamp token stamps: a file, or a package's folder.

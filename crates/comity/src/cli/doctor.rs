@@ -11,13 +11,13 @@ use super::out::{Out, Table, counted};
 use super::{Done, Outcome, passphrase};
 use crate::node::error::{Ending, NodeError};
 use crate::node::keys::{Keys, read_key, read_public};
-use crate::node::{Node, Options, origin};
+use crate::node::{Node, Options, origin, publish};
 use crate::store::commit::write;
 use crate::store::doctor::{self, Check, Depth};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::{
     Batch, ClockAnswer, Config, Home, Loaded, Mode, NodeClock, Sources, State, StoreError, TelemetryFolder,
-    config, odometers, vault,
+    config, heads, odometers, vault,
 };
 use crate::work::{Frame, Input, Mode as Work, Pool, WorkError};
 use evidence::custody::{Act, Why};
@@ -25,8 +25,9 @@ use evidence::{FileKeystore, hold};
 use ledger::{NoteKey, Trust, dsse};
 use privacy::Odometer;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
-use terms::{Compression, ExhibitId, ExhibitKind, Obtained, PartnerId};
+use terms::{Compression, ExhibitId, ExhibitKind, Obtained, PartnerId, Timestamp};
 
 /// The home that is meant; its keys only where something is to be mended, or where the passphrase is stated anyway.
 pub fn meant(args: &Doctor, global: &Global) -> Result<Meant, Fault> {
@@ -194,30 +195,60 @@ async fn stores(home: &Home, options: &Options, config: &Config, depth: Depth) -
         Err(e) => checks.push(Check::unwell("telemetry", &e)),
     }
     checks.push(ledger(home, &state, config.partner.as_ref()).await);
+    checks.push(Check::of("partners", two_faced(&state).await));
+    if let Some(folder) = &config.ledger_publish {
+        checks
+            .push(Check::of("published", published(home, &state, config, folder, options.clock.now()).await));
+    }
     checks.extend(sealed(home, options, config, &state, depth).await);
     state.close().await;
     checks
 }
 
-/// The ledger against the node's public key as the home states it; `comity verify` uses the key itself.
-async fn ledger(home: &Home, state: &State, partner: Option<&PartnerId>) -> Check {
+/// Partners whose ledger showed two faces and who are not heard.
+async fn two_faced(state: &State) -> Result<String, NodeError> {
+    let mut conn = state.read().await?;
+    let known = heads::largest(&mut conn).await?.len() as u64;
+    let open = heads::alarms(&mut conn).await?.into_iter().find(|a| a.answered_at.is_none());
+    match open {
+        Some(alarm) => Err(NodeError::TwoFaced { partner: alarm.partner, why: alarm.why }),
+        None => Ok(format!("the ledgers of {} have shown one face", counted(known, "partner"))),
+    }
+}
+
+async fn published(
+    home: &Home,
+    state: &State,
+    config: &Config,
+    folder: &Path,
+    now: Timestamp,
+) -> Result<String, NodeError> {
+    let key = own_key(home, config.partner.as_ref())?;
+    publish::look(state, folder, config.ledger_publish_delay_s, &key, now).await
+}
+
+/// The ledger's key as the home states it.
+fn own_key(home: &Home, partner: Option<&PartnerId>) -> Result<NoteKey, NodeError> {
     let unset = || NodeError::First {
         what: "the configuration does not say which partner this is".into(),
         help: "set `partner` in the home's config.toml",
     };
-    let key = || -> Result<(String, NoteKey), NodeError> {
-        let name = origin(partner.ok_or_else(unset)?);
-        let public = read_public(&home.keys())?;
-        let key = read_key(&public.node).ok_or_else(|| NodeError::First {
-            what: "keys/public.json holds no node key".into(),
-            help: "restore `keys/` from its backup",
-        })?;
-        Ok((name.clone(), NoteKey::new(&name, key)?))
-    };
-    let (name, key) = match key() {
-        Ok(found) => found,
+    let name = origin(partner.ok_or_else(unset)?);
+    let public = read_public(&home.keys())?;
+    let key = read_key(&public.node).ok_or_else(|| NodeError::First {
+        what: "keys/public.json holds no node key".into(),
+        help: "restore `keys/` from its backup",
+    })?;
+    Ok(NoteKey::new(&name, key)?)
+}
+
+/// The ledger against the node's public key as the home states it; `comity verify` uses the key itself.
+async fn ledger(home: &Home, state: &State, partner: Option<&PartnerId>) -> Check {
+    let key = match own_key(home, partner) {
+        Ok(key) => key,
         Err(e) => return Check::unwell("ledger", &e),
     };
+    let name = key.name().to_owned();
     let node = *key.key();
     let resolve = |id: &str| (dsse::keyid(&node) == id).then_some(node);
     let keys = [key];

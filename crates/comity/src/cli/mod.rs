@@ -29,6 +29,7 @@ mod proof;
 mod setting_up;
 mod sharing;
 mod trust;
+mod witness;
 
 use crate::node::error::Ending;
 use args::{Agree, AgreeArgs, Cli, Verb};

@@ -120,7 +120,7 @@ struct Content {
 
 /// A leaf on the ledger with its proof.
 pub(super) struct Proof {
-    index: u64,
+    pub(super) index: u64,
     pub(super) text: Vec<u8>,
     pub(super) checkpoint: Vec<u8>,
     pub(super) vkey: String,
@@ -383,7 +383,7 @@ impl Node {
         commitments: Vec<Commitment>,
     ) -> Result<NewLeaf, NodeError> {
         let event = self.event(commitments, Act::Package, Why::Case(case.to_string()), false);
-        let leaf = NewLeaf::new(event.leaf(&self.keys.node)?);
+        let leaf = self.custody_leaf(&event)?;
         let body = serde_json::to_value(&event).unwrap_or_default();
         let row = |id: &ExhibitId| {
             CustodyRow::new(*id, event.when, event.who.clone(), "package", body.clone(), &leaf.id)

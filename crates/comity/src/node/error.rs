@@ -259,6 +259,67 @@ pub enum NodeError {
         /// What contains what.
         what: String,
     },
+    /// A partner's ledger showed two faces.
+    #[error("the ledger of `{partner}` has two faces: {why}")]
+    #[diagnostic(
+        code("CMT-1190"),
+        help(
+            "nothing of this partner is taken in; the exhibit named by `comity verify heads` holds both signed heads. \
+             Ask the partner by another way, then `comity verify heads --answer PARTNER --why TEXT`"
+        )
+    )]
+    TwoFaced {
+        /// Whose.
+        partner: terms::PartnerId,
+        /// How it shows.
+        why: String,
+    },
+    /// Our own ledger does not continue what a partner was told.
+    #[error("this home's ledger does not continue the {size} leaves that `{partner}` was told of: {why}")]
+    #[diagnostic(
+        code("CMT-1191"),
+        help(
+            "nothing was sent: restore `ledger/` and the state store from the newest backup, then `comity verify`"
+        )
+    )]
+    OwnLedger {
+        /// Who was told.
+        partner: terms::PartnerId,
+        /// Of how many leaves.
+        size: u64,
+        /// Why not.
+        why: String,
+    },
+    /// A message that shows nothing of its sender's ledger.
+    #[error("the message of `{partner}` shows nothing of its ledger")]
+    #[diagnostic(code("CMT-1192"), help("ask for it again, made by a program that shows it"))]
+    NothingShown {
+        /// Whose message.
+        partner: terms::PartnerId,
+    },
+    /// What a message shows does not join what is remembered.
+    #[error("the message of `{partner}` does not join what its ledger showed before: {why}")]
+    #[diagnostic(
+        code("CMT-1193"),
+        help(
+            "nothing of it was taken in: send this partner any message of yours, then ask for its message again"
+        )
+    )]
+    NotJoined {
+        /// Whose message.
+        partner: terms::PartnerId,
+        /// Why.
+        why: String,
+    },
+    /// A log cannot be published.
+    #[error("the ledger cannot be published: {what}")]
+    #[diagnostic(code("CMT-1194"), help("{help}"))]
+    Publish {
+        /// Why.
+        what: String,
+        /// The mending.
+        help: &'static str,
+    },
 }
 
 impl NodeError {
@@ -281,7 +342,12 @@ impl NodeError {
                 | agreement::SignatureError::Delegate { .. },
             ) => Ending::NotVerified,
             Self::Unfinished { .. } => Ending::Incomplete,
-            Self::NotVerified { .. } | Self::Unsound { .. } => Ending::NotVerified,
+            Self::NotVerified { .. }
+            | Self::Unsound { .. }
+            | Self::TwoFaced { .. }
+            | Self::OwnLedger { .. }
+            | Self::NothingShown { .. }
+            | Self::NotJoined { .. } => Ending::NotVerified,
             Self::CannotTell { .. } => Ending::CannotTell,
             Self::Id(_) | Self::Value { .. } | Self::NotVerifiable { .. } => Ending::Usage,
             _ => Ending::Error,

@@ -23,7 +23,6 @@ use super::disclose::Schedule;
 use super::error::NodeError;
 use super::stamp::Stamped;
 use crate::store::custody::CustodyRow;
-use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
 use crate::store::{Batch, erasure, exhibits, exhibits::Exhibit, findings, leaves};
 use base64::Engine as _;
@@ -389,7 +388,7 @@ impl Node {
         commitments: Vec<ledger::Commitment>,
     ) -> Result<String, NodeError> {
         let event = self.event(commitments, Act::Package, why, false);
-        let leaf = NewLeaf::new(event.leaf(&self.keys.node)?);
+        let leaf = self.custody_leaf(&event)?;
         let body = serde_json::to_value(&event).unwrap_or_default();
         let row = |id: &ExhibitId| {
             CustodyRow::new(*id, event.when, event.who.clone(), "package", body.clone(), &leaf.id)

@@ -8,7 +8,6 @@ use super::error::NodeError;
 use crate::store::Batch;
 use crate::store::custody::CustodyRow;
 use crate::store::exhibits;
-use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
 use evidence::Hold;
 use evidence::custody::{Act, Event, Why};
@@ -232,7 +231,7 @@ impl Node {
             if known.is_empty() {
                 continue;
             }
-            let leaf = NewLeaf::new(event.leaf(&self.keys.node)?);
+            let leaf = self.custody_leaf(&event)?;
             let body = serde_json::to_value(&event).unwrap_or_default();
             let word = body.get("what").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
             batch.custody.extend(

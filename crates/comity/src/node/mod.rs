@@ -14,6 +14,7 @@ pub mod erase;
 mod erased;
 pub mod error;
 pub mod hand;
+mod heads;
 pub mod hold;
 pub mod ingest;
 pub mod keys;
@@ -23,12 +24,14 @@ mod payload;
 pub mod people;
 pub mod plan;
 pub mod protect;
+pub mod publish;
 pub mod receive;
 pub mod reporting;
 pub mod retain;
 pub mod share;
 pub mod stamp;
 pub mod verify;
+pub mod witness;
 
 use crate::store::{
     Clock, Config, Flags, Home, InitOptions, Mode, NodeClock, Sequencer, Sources, State, SystemClock,
@@ -39,12 +42,12 @@ use error::NodeError;
 use evidence::custody::{Act, Event, How, Why};
 use evidence::{FileKeystore, Vault};
 use keys::Keys;
-use ledger::{Commitment, NoteSigner};
+use ledger::{Commitment, NoteSigner, Salt};
 use privacy::customer::Networks;
 use protect::Geo;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use terms::{ExhibitId, Obtained, PartnerId, PersonId, Place, Timestamp};
+use terms::{Digest, ExhibitId, Obtained, PartnerId, PersonId, Place, Timestamp};
 
 /// Children that wait ready: one per core, so that no exhibit waits for a process to start.
 const READY: usize = 2;
@@ -303,7 +306,7 @@ impl Node {
         (crate::store::custody::CustodyRow<serde_json::Value>, crate::store::leaves::NewLeaf),
         NodeError,
     > {
-        let leaf = crate::store::leaves::NewLeaf::new(event.leaf(&self.keys.node)?);
+        let leaf = self.custody_leaf(event)?;
         let word = serde_json::to_value(event.what)
             .ok()
             .and_then(|v| v.as_str().map(str::to_owned))
@@ -318,6 +321,29 @@ impl Node {
             &leaf.id,
         );
         Ok((row, leaf))
+    }
+
+    /// The leaf of an event, in the form that holds no personal data.
+    pub(crate) fn custody_leaf(&self, event: &Event) -> Result<crate::store::leaves::NewLeaf, NodeError> {
+        let mut leaf = crate::store::leaves::NewLeaf::new(Vec::new());
+        leaf.body = self.on_ledger(event, &leaf.id).leaf(&self.keys.node)?;
+        Ok(leaf)
+    }
+
+    /// An event as it stands on the ledger. A person's name and words that a person typed are personal data and stay at
+    /// home: the ledger has a pseudonym that follows from the person's key, and a commitment to the words under a salt
+    /// that follows from the leaf's id, which is random and never leaves the state store.
+    pub(crate) fn on_ledger(&self, event: &Event, leaf: &str) -> Event {
+        let mut told = event.clone();
+        if let Some(key) = self.keys.public.people.get(&event.who.0) {
+            let digest = Digest::of(format!("comity.person/1 {key}").as_bytes()).to_string();
+            told.who = PersonId(format!("key-{}", digest.get(..32).unwrap_or_default()));
+        }
+        if let Why::House(words) = &event.why {
+            let salt = Salt::from_bytes(Digest::of(format!("comity.words/1 {leaf}").as_bytes()).0);
+            told.why = Why::House(ledger::commit(&salt, &Digest::of(words.as_bytes())).to_string());
+        }
+        told
     }
 
     /// The event of an intake.

@@ -84,12 +84,15 @@ impl Node {
         let now = self.ruling_clock.ruling_time(&self.state).await?;
         let bytes = self.vault.read(&exhibit, MOST_BUNDLE).await?;
         let received = exchange::open_bundle(&bytes, &self.keys.sealing)?;
+        self.refuse_two_faced(&received.header().from).await?;
         let agreements = self.agreements().await?;
         let _counted = self.crossing.lock().await;
         let asked = exchange::asked(&received)?;
         let spent = self.spent(&agreements, &asked, now, received.header().release.as_str()).await?;
         let accepted = exchange::receive(&received, &self.partner, &agreements, spent, now)?;
         self.refuse_replay(&accepted).await?;
+        // Before anything of it is used: a two-faced node is found here.
+        let cosignature = self.hear(&accepted.header().from, accepted.shown()).await?;
         let clauses: Vec<String> = accepted.ruling().clauses.iter().map(ToString::to_string).collect();
         let manner = |obtained| Manner {
             obtained,
@@ -116,7 +119,10 @@ impl Node {
         self.keep_received(&accepted, exhibit, &exhibits, &crossing, Digest::of(&bytes), now).await?;
         let head = self.sequencer.head().await?;
         let position = LedgerPosition { origin: head.origin.clone(), size: head.size, root: head.root };
-        let receipt = receipt::make(&accepted, &self.keys.node, position, answers)?;
+        let message = format!("receipt {}", accepted.header().release);
+        let shown = self.show(&accepted.header().from, &message, now).await?;
+        let beside = (Some(shown), cosignature);
+        let receipt = receipt::make_showing(&accepted, &self.keys.node, position, answers, beside)?;
         let path = self.home.outbox().join(format!("receipt-{}.dsse.json", accepted.header().release));
         crate::store::files::write_durably(&path, &receipt)
             .map_err(|e| NodeError::file("writing", &path, e))?;
@@ -211,6 +217,11 @@ impl Node {
     async fn take_receipt(&self, exhibit: ExhibitId) -> Result<ReceivedReceipt, NodeError> {
         let bytes = self.vault.read(&exhibit, receipt::MAX_RECEIPT as u64).await?;
         let receipt = self.check_receipt(&bytes).await?;
+        self.refuse_two_faced(&receipt.by).await?;
+        self.hear(&receipt.by, receipt.shown.as_ref()).await?;
+        if let Some(line) = &receipt.cosignature {
+            self.take_cosignature(&receipt.by, line, receipt.release.as_str()).await?;
+        }
         let now = self.clock.now();
         let mut tx = self.state.begin().await?;
         records::RELEASES.set_status(&mut tx, receipt.release.as_str(), "receipted", now).await?;

@@ -235,7 +235,13 @@ impl Node {
         let clauses: Vec<String> = permit.clauses().iter().map(ToString::to_string).collect();
         let duties: Vec<String> = permit.duties().iter().map(ToString::to_string).collect();
         let signer = Signer { key: &self.keys.node, delegation: &delegation };
-        let released = exchange::release(permit, &bytes, id.clone(), signer, &recipient, now)?;
+        // The ruling stands on the ledger before the message shows it: of two faces each shows a leaf of its own.
+        let batch = Batch { leaves: vec![NewLeaf::new(ruled)], ..Batch::default() };
+        crate::store::commit(&self.state, &batch, now).await?;
+        self.sequencer.run().await?;
+        let shown = self.show(&wish.with, id.as_str(), now).await?;
+        let released =
+            exchange::release_showing(permit, &bytes, id.clone(), signer, &recipient, Some(shown), now)?;
         let crossing = Crossing {
             release: id.to_string(),
             clauses: clauses.clone(),
@@ -244,7 +250,7 @@ impl Node {
             at: now,
         };
         let kept = (sealed.id, sealed.commitment, bytes.len() as u64);
-        self.keep_release(&released.record, kept, ruled, &crossing, noisy.as_ref(), now).await?;
+        self.keep_release(&released.record, kept, &crossing, noisy.as_ref(), now).await?;
         Ok(Shared {
             schema: "comity.shared/1",
             release: Some(id),
@@ -346,7 +352,6 @@ impl Node {
         &self,
         record: &ReleaseRecord,
         (exhibit, commitment, size): (ExhibitId, Commitment, u64),
-        ruled: Vec<u8>,
         crossing: &Crossing,
         noisy: Option<&Noisy>,
         now: Timestamp,
@@ -366,7 +371,7 @@ impl Node {
         let batch = Batch {
             exhibits: vec![row],
             custody: vec![custody],
-            leaves: vec![NewLeaf::new(ruled), NewLeaf::new(leaf), custody_leaf],
+            leaves: vec![NewLeaf::new(leaf), custody_leaf],
             ..Batch::default()
         };
         let kept = Record {

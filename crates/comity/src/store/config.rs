@@ -44,6 +44,10 @@ pub struct Config {
     /// epsilon. Clauses may allow less.
     #[serde(deserialize_with = "epsilon", serialize_with = "shown_epsilon")]
     pub epsilon_budget: Epsilon,
+    /// Folder to which `comity verify publish` writes the ledger for others; without one, nothing is published.
+    pub ledger_publish: Option<PathBuf>,
+    /// How old in seconds what is published is at least, and how long a slot of publication lasts.
+    pub ledger_publish_delay_s: u64,
 }
 
 impl Default for Config {
@@ -59,12 +63,14 @@ impl Default for Config {
             clock_tolerance_ms: 2000,
             allow_no_sandbox: false,
             epsilon_budget: Epsilon::BUDGET,
+            ledger_publish: None,
+            ledger_publish_delay_s: 7 * 24 * 60 * 60,
         }
     }
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 12] = [
     "state",
     "vault",
     "telemetry",
@@ -75,6 +81,8 @@ pub const KEYS: [&str; 10] = [
     "clock_tolerance_ms",
     "allow_no_sandbox",
     "epsilon_budget",
+    "ledger_publish",
+    "ledger_publish_delay_s",
 ];
 
 /// What the command line said; what it left out stays as it was.
@@ -228,7 +236,7 @@ impl Provider for Environment<'_> {
                 continue;
             }
             let value = match key.as_str() {
-                "clock_tolerance_ms" => {
+                "clock_tolerance_ms" | "ledger_publish_delay_s" => {
                     text.parse::<u64>().map_or_else(|_| Value::from(text.clone()), Value::from)
                 }
                 "allow_no_sandbox" => {

@@ -5,7 +5,9 @@
 //! Elsewhere: sealed exhibits (`vault`), which go through `object_store` with the same promise.
 
 use super::StoreError;
+use ledger::log::FileBytes;
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Component, Path, PathBuf},
@@ -19,6 +21,18 @@ pub trait Files: Send + Sync + std::fmt::Debug {
     /// Puts a file under its name, whole and durable when this returns: temporary file, `fsync`, rename, `fsync` of
     /// the folder. Folders on the way are made. A file of that name is replaced in one step.
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Puts many files under their names, in any order, each whole; all are durable when this returns. After an error
+    /// some of them may be there.
+    fn write_all(&self, all: &[FileBytes]) -> io::Result<()> {
+        all.iter().try_for_each(|file| self.write(&file.path, &file.bytes))
+    }
+    /// The paths of all files below `tile/`, but for what a cut-short write left.
+    fn tiles(&self) -> io::Result<Vec<String>>;
+    /// Keeps every other process that asks for the same out of this folder until the answer is dropped. A process that
+    /// sleeps while it holds it keeps the others waiting: none can overtake it and be overwritten later.
+    fn hold(&self) -> io::Result<Box<dyn Send>> {
+        Ok(Box::new(()))
+    }
     /// Takes a file away, if it is there. Not necessarily durable: it may come back after a power cut.
     fn remove(&self, path: &str) -> io::Result<()>;
     /// Where the folder is, for messages.
@@ -89,6 +103,47 @@ pub fn shred(path: &Path) -> io::Result<()> {
     sync_folder(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
+/// Files that are made durable at the same time: a disk takes many in one turn.
+const TOGETHER: usize = 16;
+
+/// Does `work` to each of `all`, many at the same time; the first error.
+fn together<T: Sync>(all: &[T], work: impl Fn(&T) -> io::Result<()> + Sync) -> io::Result<()> {
+    let share = all.len().div_ceil(TOGETHER).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            all.chunks(share).map(|part| scope.spawn(|| part.iter().try_for_each(&work))).collect();
+        let mut done = Ok(());
+        for thread in threads {
+            let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("a writing thread ended")));
+            done = done.and(ended);
+        }
+        done
+    })
+}
+
+/// Writes many files whole and durable, with one turn of the disk for many of them: temporary files, `fsync` of each, all
+/// renames, `fsync` of each folder.
+fn write_many(all: &[(PathBuf, &[u8])]) -> io::Result<()> {
+    let folders: BTreeSet<&Path> = all.iter().filter_map(|(path, _)| path.parent()).collect();
+    folders.iter().try_for_each(|folder| make_folders(folder))?;
+    let temporary: Vec<(PathBuf, &PathBuf, &[u8])> =
+        all.iter().map(|(path, bytes)| (beside(path), path, *bytes)).collect();
+    let done = together(&temporary, |(name, _, bytes)| {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(name)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    })
+    .and_then(|()| temporary.iter().try_for_each(|(name, path, _)| fs::rename(name, path)));
+    if done.is_err() {
+        for (name, ..) in &temporary {
+            // The failed act is what the caller must hear of; a left-over is swept later.
+            let _ = fs::remove_file(name);
+        }
+    }
+    done?;
+    together(&folders.into_iter().collect::<Vec<_>>(), |folder| sync_folder(folder))
+}
+
 /// A real folder.
 #[derive(Debug, Clone)]
 pub struct Disk {
@@ -127,6 +182,42 @@ impl Files for Disk {
 
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         write_durably(&self.at(path)?, bytes)
+    }
+
+    fn write_all(&self, all: &[FileBytes]) -> io::Result<()> {
+        let placed: io::Result<Vec<_>> =
+            all.iter().map(|f| Ok((self.at(&f.path)?, f.bytes.as_slice()))).collect();
+        write_many(&placed?)
+    }
+
+    fn tiles(&self) -> io::Result<Vec<String>> {
+        let mut folders = vec![self.root.join("tile")];
+        let mut paths = Vec::new();
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            for entry in entries {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Ok(inside) = path.strip_prefix(&self.root) {
+                    let inside = inside.to_string_lossy().into_owned();
+                    if !inside.contains('#') {
+                        paths.push(inside);
+                    }
+                }
+            }
+        }
+        paths.sort_unstable();
+        Ok(paths)
+    }
+
+    fn hold(&self) -> io::Result<Box<dyn Send>> {
+        let folder = File::open(&self.root)?;
+        folder.lock()?;
+        Ok(Box::new(folder))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {

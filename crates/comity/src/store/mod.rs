@@ -24,6 +24,7 @@ pub mod sequencer;
 pub mod state;
 pub mod telemetry;
 pub mod vault;
+pub mod writer;
 
 pub use clock::{Clock, ClockAnswer, NodeClock, SetClock, SystemClock};
 pub use commit::{Acknowledged, Batch, commit, commit_and_publish};
@@ -33,7 +34,7 @@ pub use home::{Home, InitOptions, Mode};
 pub use network::Network;
 pub use sequencer::{Published, Sequencer};
 pub use state::{
-    Conn, State, Tx, crossings, custody, erasure, exhibits, findings, jobs, leaves, manifest, odometers,
-    records, settings, statements,
+    Conn, State, Tx, crossings, custody, erasure, exhibits, findings, heads, jobs, leaves, manifest,
+    odometers, records, settings, statements,
 };
 pub use telemetry::{Draft, TelemetryFolder};

@@ -1,8 +1,10 @@
 //! The one writer of the ledger.
 //!
-//! Here: taking leaves from the outbox in order, giving them their places, writing tiles and checkpoint durably. The
-//! lease in the state store has an epoch: whoever takes it over fences off the one before. Elsewhere: the bytes
-//! (`ledger`), the outbox's rows (`state::leaves`).
+//! Here: taking leaves from the outbox in order, giving them their places, and who may write. The lease in the state
+//! store has an epoch: whoever takes it over fences off the one before. A late writer cannot pass: its tiles hold the very
+//! bytes that its successor writes, and it signs only while it holds the folder and its epoch's row, in this order, so that
+//! one that slept in between is either waited for or refused. Elsewhere: the writing (`writer`), the bytes (`ledger`), the
+//! outbox's rows (`state::leaves`).
 //!
 //! One run, and what a crash after each step leaves:
 //! 1. places are given in one fenced transaction (crash: leaves stand at their places and are not written yet);
@@ -11,18 +13,19 @@
 //! 3. the checkpoint, durable (crash: leaves that are covered and not marked; the next run marks them);
 //! 4. leaves are marked as published.
 //!
-//! Bounds: 512 leaves a step; a leaf has at most 65,535 bytes.
+//! Bounds: 2,048 leaves a step; a leaf has at most 65,535 bytes.
 
 use super::files::Files;
 use super::state::{State, leaves};
+use super::writer::{WriteError, Writer};
 use super::{Clock, StoreError};
-use ::ledger::{Head, LedgerError, Log, NoteKey, NoteSigner, checkpoint, log::Append};
+use ::ledger::{Head, LedgerError, NoteKey, NoteSigner, checkpoint, log::Append};
 use std::{io, sync::Arc};
 use terms::{MICROS_PER_SECOND, Timestamp};
 use tokio::sync::Mutex;
 
 /// Leaves of one step.
-const STEP: u32 = 512;
+const STEP: u32 = 2048;
 /// How long the lease lasts without renewal, in microseconds; each step renews it.
 const LEASE: i64 = 30 * MICROS_PER_SECOND;
 
@@ -94,6 +97,22 @@ impl Sequencer {
         }
     }
 
+    /// The signed checkpoint, as it lies in the folder; before the first leaf that of an empty log, signed anew.
+    pub async fn checkpoint(&self) -> Result<Vec<u8>, StoreError> {
+        let files = Arc::clone(&self.files);
+        let bytes = blocking(move || {
+            files.read(checkpoint::FILE).map_err(|e| io_error(&*files, checkpoint::FILE, e))
+        })
+        .await?;
+        match bytes {
+            Some(bytes) => Ok(bytes),
+            None => {
+                let empty = Head::empty(self.signer.public().name()).map_err(ledger_error)?;
+                checkpoint::sign(&empty, &[&self.signer]).map_err(ledger_error)
+            }
+        }
+    }
+
     async fn run_with(&self, behind: Behind) -> Result<Option<Published>, StoreError> {
         let _turn = self.turn.lock().await;
         let now = self.clock.now();
@@ -133,86 +152,62 @@ impl Sequencer {
 
     async fn steps(&self, epoch: i64, head: Head) -> Result<Published, StoreError> {
         let start = head.size;
-        let mut log = self.resume(head).await?;
+        let mut writer = self.writer(head).await?;
         // Only the first step can meet files that a crash left.
         let mut compare = true;
         loop {
+            let size = writer.log().size();
             let mut tx = self.state.begin().await?;
             let lease = leaves::renew(&mut tx, epoch, self.until()).await?;
-            let room = u64::from(STEP).saturating_sub(lease.places.saturating_sub(log.size()));
+            let room = u64::from(STEP).saturating_sub(lease.places.saturating_sub(size));
             let places = leaves::place(&mut tx, &lease, u32::try_from(room).unwrap_or(STEP)).await?;
-            let batch = leaves::placed_from(&mut tx, log.size(), STEP).await?;
+            let batch = leaves::placed_from(&mut tx, size, STEP).await?;
             tx.commit().await?;
             if batch.is_empty() {
-                if places != log.size() {
-                    let why = format!("leaves {} to {places} have left the state store", log.size());
+                if places != size {
+                    let why = format!("leaves {size} to {places} have left the state store");
                     return Err(StoreError::LedgerDisagrees { why });
                 }
-                return Ok(Published { head: log.head(), written: log.size() - start });
+                return Ok(Published { head: writer.log().head(), written: size - start });
             }
-            let bodies = in_order(log.size(), batch)?;
-            let append = log.append(&bodies).map_err(ledger_error)?;
-            self.write_tiles(&append, compare).await?;
-            self.sign(epoch, &log, &append).await?;
-            log = append.log;
+            let bodies = in_order(size, batch)?;
+            let (kept, append) = blocking(move || {
+                let append = writer.tiles(&bodies, compare)?;
+                Ok((writer, append))
+            })
+            .await?;
+            writer = self.sign(epoch, kept, append).await?;
             compare = false;
         }
     }
 
-    async fn resume(&self, head: Head) -> Result<Log, StoreError> {
-        let files = Arc::clone(&self.files);
-        blocking(move || Log::resume(&head, &|path| files.read(path)).map_err(ledger_error)).await
+    async fn writer(&self, head: Head) -> Result<Writer, StoreError> {
+        let (files, signer) = (Arc::clone(&self.files), self.signer.clone());
+        blocking(move || Ok(Writer::at(files, signer, &head)?)).await
     }
 
-    async fn write_tiles(&self, append: &Append, compare: bool) -> Result<(), StoreError> {
-        let files = Arc::clone(&self.files);
-        let all = append.files.clone();
-        blocking(move || {
-            for file in all {
-                if compare
-                    && let Some(old) = files.read(&file.path).map_err(|e| io_error(&*files, &file.path, e))?
-                {
-                    if old == file.bytes {
-                        continue;
-                    }
-                    tracing::warn!(
-                        path = file.path,
-                        "a ledger file that no checkpoint covers is written anew"
-                    );
-                }
-                files.write(&file.path, &file.bytes).map_err(|e| io_error(&*files, &file.path, e))?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Signs the new head while the lease's row is locked, so that nobody can have taken over in between.
-    async fn sign(&self, epoch: i64, before: &Log, append: &Append) -> Result<(), StoreError> {
+    /// Signs the new head while the folder is held and the lease's row is locked, so that nobody can have taken over in
+    /// between, nor take over before the checkpoint is durable.
+    async fn sign(&self, epoch: i64, mut writer: Writer, append: Append) -> Result<Writer, StoreError> {
         let head = append.log.head();
-        let bytes = checkpoint::sign(&head, &[&self.signer]).map_err(ledger_error)?;
+        let files = Arc::clone(&self.files);
+        let _held =
+            blocking(move || files.hold().map_err(|e| io_error(&*files, checkpoint::FILE, e))).await?;
         let mut tx = self.state.begin().await?;
         let lease = leaves::renew(&mut tx, epoch, self.until()).await?;
-        if self.head().await?.size != before.size() {
+        if self.head().await?.size != writer.log().size() {
             return Err(StoreError::Fenced { epoch });
         }
-        let files = Arc::clone(&self.files);
-        let replaced = append.replaced.clone();
-        blocking(move || {
-            files.write(checkpoint::FILE, &bytes).map_err(|e| io_error(&*files, checkpoint::FILE, e))?;
-            for path in replaced {
-                // A partial tile that stays does no harm.
-                if let Err(error) = files.remove(&path) {
-                    tracing::warn!(path, %error, "an old partial tile stays");
-                }
-            }
-            Ok(())
+        let writer = blocking(move || {
+            writer.checkpoint(append)?;
+            Ok(writer)
         })
         .await?;
         if head.size > lease.published {
             leaves::publish(&mut tx, &lease, head.size, self.clock.now()).await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(writer)
     }
 
     async fn read_head(&self) -> Result<Option<Head>, StoreError> {
@@ -258,6 +253,17 @@ where
 
 fn io_error(files: &dyn Files, path: &str, source: io::Error) -> StoreError {
     StoreError::io("writing the ledger:", &std::path::Path::new(&files.place()).join(path), source)
+}
+
+impl From<WriteError> for StoreError {
+    fn from(e: WriteError) -> Self {
+        match e {
+            WriteError::File { path, kind, why } => {
+                Self::io("writing the ledger:", std::path::Path::new(&path), io::Error::new(kind, why))
+            }
+            other => Self::Ledger { why: other.to_string() },
+        }
+    }
 }
 
 fn ledger_error(e: LedgerError) -> StoreError {

@@ -23,3 +23,4 @@ mod store;
 mod story;
 mod support;
 mod verify;
+mod witness;

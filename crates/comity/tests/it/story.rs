@@ -5,8 +5,10 @@
 //! the exercise, which no node has read.
 
 use comity::demo::Operation;
+use comity::node::Node;
 use comity::node::error::NodeError;
 use comity::node::share::What;
+use comity::store::{exhibits, findings};
 use exercise::{Spec, Truth};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -129,6 +131,13 @@ async fn one_operation_from_the_first_exhibit_to_the_measured_dismantling() -> R
         let verified = operation.node(name).verify_home(&|_| ()).await?;
         assert!(verified.problems.is_empty(), "{name}: {:?}", verified.problems);
         assert!(verified.ledger.is_some_and(|l| l.size > 0));
+        nothing_personal_is_on_the_ledger(operation.node(name), &truth).await?;
+    }
+    // Each saw the other's ledger grow, and cosigned it where the agreement names it.
+    for name in ["company", "police", "region"] {
+        let heads = operation.node(name).heads().await?;
+        assert!(!heads.alarmed() && !heads.partners.is_empty(), "{name}: {heads:?}");
+        assert!(heads.witnessed() || name == "company", "{name}: {:?}", heads.demands);
     }
     operation.end().await
 }
@@ -252,6 +261,39 @@ async fn each_state_gets_its_own_victims(
         }
     }
     Ok(told)
+}
+
+/// Every leaf, as it stands in the tiles and with its payload decoded, is searched for what the home knows of people: who
+/// acted, what they typed, digests and names of exhibits, addresses of victims, accounts.
+async fn nothing_personal_is_on_the_ledger(node: &Node, truth: &Truth) -> Result<(), NodeError> {
+    let mut planted: Vec<String> = vec![node.person.to_string(), "exercise Harbour Lights".into()];
+    planted.push("handed over by a partner".into());
+    planted.extend(truth.benign.addresses.iter().cloned());
+    let mut conn = node.state.read().await?;
+    for exhibit in exhibits::page(&mut conn, None, 1000).await? {
+        planted.push(exhibit.id.to_string());
+        planted.extend(exhibit.names.into_iter().filter(|n| n.len() > 5));
+    }
+    for finding in findings::page(&mut conn, None, 1000).await? {
+        let text = serde_json::to_string(&finding.finding.body).unwrap();
+        planted.extend(text.split('"').filter(|w| w.parse::<std::net::IpAddr>().is_ok()).map(str::to_owned));
+    }
+    drop(conn);
+    let head = node.sequencer.head().await?;
+    let folder = node.home.ledger();
+    let read = |path: &str| std::fs::read(folder.join(path)).map(Some);
+    let mut all = String::new();
+    for index in 0..head.size {
+        let leaf = ledger::proof::read_leaf(&read, &head, index).unwrap();
+        let envelope = ledger::dsse::Envelope::from_json(&leaf).unwrap();
+        all.push_str(std::str::from_utf8(&leaf).unwrap());
+        all.push_str(std::str::from_utf8(envelope.unverified_payload()).unwrap());
+    }
+    assert!(planted.len() > 5 && head.size > 5, "{} values, {} leaves", planted.len(), head.size);
+    for value in planted {
+        assert!(!all.contains(&value), "`{value}` stands on the ledger of {}", node.partner);
+    }
+    Ok(())
 }
 
 #[track_caller]

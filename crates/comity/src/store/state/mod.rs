@@ -10,6 +10,7 @@ pub mod custody;
 pub mod erasure;
 pub mod exhibits;
 pub mod findings;
+pub mod heads;
 pub mod jobs;
 pub mod leaves;
 pub mod manifest;
@@ -281,12 +282,13 @@ impl State {
 
 /// Every statement by name.
 pub fn statements() -> impl Iterator<Item = &'static Statement> {
-    let lists: [&'static [&'static Statement]; 14] = [
+    let lists: [&'static [&'static Statement]; 15] = [
         super::clock::STATEMENTS,
         custody::STATEMENTS,
         erasure::STATEMENTS,
         exhibits::STATEMENTS,
         findings::STATEMENTS,
+        heads::STATEMENTS,
         jobs::STATEMENTS,
         leaves::STATEMENTS,
         manifest::STATEMENTS,

@@ -53,6 +53,8 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("clock_tolerance_ms", "COMITY_CLOCK_TOLERANCE_MS"),
         ("allow_no_sandbox", "flag --allow-no-sandbox"),
         ("epsilon_budget", "COMITY_EPSILON_BUDGET"),
+        ("ledger_publish", "default"),
+        ("ledger_publish_delay_s", "default"),
     ];
     assert_eq!(origins, expected.map(|(k, o)| (k, o.to_owned())));
     assert_eq!(loaded.settings[0].value, "postgres://me@db.example/comity");
