@@ -2,8 +2,8 @@
 //!
 //! Here: keys per label and period ([`Key`], [`Period`]), pseudonyms of addresses, bots and accounts
 //! ([`Pseudonymiser`]), tokens that keep a number's form ([`Tokeniser`]), noisy counts ([`dp`]) and what they cost
-//! ([`Odometer`]), counts without small numbers ([`suppress`], [`suppress_under_total`]), and which address is a
-//! person's ([`customer::Networks`]).
+//! ([`Odometer`]), counts without small numbers ([`suppress`], [`suppress_under_total`]), private set intersection
+//! ([`psi`]), and which address is a person's ([`customer::Networks`]).
 //! Elsewhere: where keys rest and who may ask (`evidence`, `comity`), which form a clause wants (`agreement`),
 //! what leaves (`exchange`). This crate sees no agreement, no file, no socket and no clock.
 //! Bounds: 10,000 declared networks; a pseudonym is 34 characters.
@@ -17,6 +17,7 @@ mod key;
 mod odometer;
 mod period;
 mod pseudonym;
+pub mod psi;
 mod span;
 mod token;
 

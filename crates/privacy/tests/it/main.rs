@@ -7,5 +7,6 @@ mod dp;
 mod key;
 mod odometer;
 mod pseudonym;
+mod psi;
 mod span;
 mod token;
