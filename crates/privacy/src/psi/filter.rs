@@ -170,9 +170,9 @@ impl Shape {
         let within = self.segment - 1;
         let second = (first + self.segment) ^ ((hash >> 18) as u32 & within);
         let third = (first + 2 * self.segment) ^ (hash as u32 & within);
-        let found = [first, second, third].into_iter().map(|i| at(i as usize));
+        let mut found = [first, second, third].into_iter().map(|i| at(i as usize));
         // A place outside the list is in no sound filter: what it would hold is not there.
-        found.fold(Some(own), |sum, f| Some(sum? ^ f?)).is_some_and(|sum| sum & mask == 0)
+        found.try_fold(own, |sum, f| Some(sum ^ f?)).is_some_and(|sum| sum & mask == 0)
     }
 }
 

@@ -122,7 +122,7 @@ fn card(text: &str) -> Value {
             if n % 2 == 0 { once } else { twice / 10 + twice % 10 }
         })
         .sum();
-    if sum % 10 == 0 { Ok(value) } else { Err("its check digit is wrong") }
+    if sum.is_multiple_of(10) { Ok(value) } else { Err("its check digit is wrong") }
 }
 
 fn domain(text: &str) -> Value {

@@ -160,7 +160,7 @@ impl SecretKey {
     ///
     /// # Errors
     /// CMT-1237 where an item hashes to the identity: with negligible probability.
-    pub fn evaluate<'i>(&self, items: &[&'i [u8]]) -> Result<Vec<[u8; OUTPUT]>, PsiError> {
+    pub fn evaluate(&self, items: &[&[u8]]) -> Result<Vec<[u8; OUTPUT]>, PsiError> {
         let halves = std::iter::repeat_n(self.half, items.len());
         let elements = group::hashed_times(&self.suite.to_element, items.iter().copied(), halves)?;
         Ok(items.iter().zip(&elements).map(|(item, element)| output(item, element)).collect())
