@@ -3,7 +3,8 @@
 //! Here: telling exhibits of partners' formats apart ([`recognise`]) and reading them into findings ([`examine`],
 //! [`stix`], [`list`], [`assets`], [`accounts`], [`authority`]); what crosses ([`payload`]), its release under a permit
 //! ([`release()`]), taking it in ([`open_bundle`], [`receive()`]), receipts ([`receipt`]) with answers to questions
-//! ([`question`]); noisy counts ([`counts`]); victims for one member's own team ([`victims`]).
+//! ([`question`]); noisy counts ([`counts`]); steps of a private match ([`matching`]); victims for one member's own team
+//! ([`victims`]).
 //! Elsewhere: rulings (`agreement`), protection of records (`privacy`), files, state and the ledger (`comity`).
 //! WALL: no file, no socket, no clock: bytes in, bytes out; "now" is an argument. Nothing leaves without a
 //! [`agreement::Permit`] bound to the final bytes. Two doors stand beside this one: a package that a person hands over
@@ -22,6 +23,7 @@ mod examine;
 mod findings;
 mod line;
 pub mod list;
+pub mod matching;
 pub mod payload;
 pub mod question;
 pub mod receipt;
@@ -39,6 +41,6 @@ pub use examine::examine;
 pub use findings::{MAX_LISTED, Sink, Summary};
 pub use payload::{Item, Payload};
 pub use receipt::Receipt;
-pub use receive::{Accepted, asked, receive};
+pub use receive::{Accepted, asked, receive, session};
 pub use recognise::{BUNDLE_MAGIC, recognise};
 pub use release::{ReleaseRecord, Released, Signer, release, release_showing};

@@ -5,7 +5,8 @@
 //! Bounds: 64 MiB in canonical form, 10,000 items, names of 200 characters.
 
 use crate::ExchangeError;
-use agreement::{Act, Budget, Request};
+use crate::matching::{self, Match, Step};
+use agreement::{Act, Budget, Matching, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use terms::{
@@ -49,6 +50,9 @@ pub struct Payload {
     /// What noisy counts cost, as the giver's odometer says; only where the act is `dp-count`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// What a step of a private match declares; its one item is the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matching: Option<Match>,
     /// What crosses.
     pub items: Vec<Item>,
 }
@@ -90,6 +94,7 @@ impl Payload {
             concerns: BTreeSet::new(),
             consent: None,
             budget: None,
+            matching: None,
             items: Vec::new(),
         }
     }
@@ -134,6 +139,9 @@ impl Payload {
         if self.items.is_empty() || self.items.len() > MAX_ITEMS {
             return Err(refused("it needs 1 to 10,000 items".into()));
         }
+        if let Some(m) = &self.matching {
+            self.check_match(m)?;
+        }
         let mut names = HashSet::new();
         for item in &self.items {
             item.check()?;
@@ -142,6 +150,20 @@ impl Payload {
             }
         }
         Ok(())
+    }
+
+    fn check_match(&self, m: &Match) -> Result<(), ExchangeError> {
+        let one = matches!(self.items.as_slice(), [i] if i.media_type == matching::MEDIA_TYPE && i.records == m.set);
+        let why = m.wrong().or_else(|| {
+            if self.act != Act::PsiMatch || self.case.is_none() || self.member.is_some() {
+                Some("a step of a match is a `psi-match` for a case, between partners")
+            } else if !one {
+                Some("a step of a match has one item, its message, of as many records as items are asked")
+            } else {
+                None
+            }
+        });
+        why.map_or(Ok(()), |why| Err(refused(why.into())))
     }
 
     /// The request for a ruling on this payload, whose canonical bytes have the digest `bytes`. Of several items with
@@ -165,6 +187,14 @@ impl Payload {
         request.consent = self.consent;
         request.budget = self.budget;
         request.case = self.case.clone();
+        if let Some(m) = &self.matching {
+            request.reason = Some(m.reason.clone());
+            request.matching = Some(Matching { set: m.set, reveal: m.reveal });
+            if m.step == Step::Question {
+                // What may come of it is told by the holder to the asker.
+                std::mem::swap(&mut request.from, &mut request.to);
+            }
+        }
         request.records = self.items.iter().fold(0, |n, item| n.saturating_add(item.records));
         request
     }

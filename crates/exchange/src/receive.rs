@@ -87,6 +87,14 @@ pub fn asked(received: &Received) -> Result<Request, ExchangeError> {
     Ok(Payload::parse(&received.payload)?.request(Digest::of(&received.payload)))
 }
 
+/// The session of a match that an opened bundle names, if it is a step of one. Nothing of it is verified.
+///
+/// # Errors
+/// CMT-0910 a payload that does not read.
+pub fn session(received: &Received) -> Result<Option<String>, ExchangeError> {
+    Ok(Payload::parse(&received.payload)?.matching.map(|m| m.session))
+}
+
 /// Takes an opened bundle in as `us`, at `now`, after so many records under the same clauses: the node's signature up to the organisation key that stands in the
 /// agreement, the addressee, header and payload as signed, and a fresh ruling by `agreements`, our own copies.
 ///

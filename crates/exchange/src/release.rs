@@ -88,7 +88,7 @@ pub fn release_showing(
     let read = Payload::parse(payload)?;
     same_crossing(&redeemed, &read)?;
     signer::ours(&signer, &read, now)?;
-    let header = header(id, &redeemed, erase_by, payload.len(), now);
+    let header = header(id, &redeemed, &read, erase_by, payload.len(), now);
     let manifest = Manifest {
         schema: bundle::MANIFEST_SCHEMA.into(),
         header: header.clone(),
@@ -110,6 +110,7 @@ pub fn release_showing(
 fn header(
     id: ReleaseId,
     ruling: &Redeemed,
+    payload: &Payload,
     erase_by: Option<Timestamp>,
     size: usize,
     now: Timestamp,
@@ -117,8 +118,8 @@ fn header(
     Header {
         schema: bundle::SCHEMA.into(),
         release: id,
-        from: ruling.from.clone(),
-        to: ruling.to.clone(),
+        from: payload.from.clone(),
+        to: payload.to.clone(),
         member: ruling.member.clone(),
         purpose: ruling.purpose,
         agreement: ruling.agreement.clone(),
@@ -135,8 +136,8 @@ fn header(
 pub(crate) fn same_crossing(ruling: &Redeemed, payload: &Payload) -> Result<(), ExchangeError> {
     let request = payload.request(ruling.bytes);
     let differs = [
-        ("giver", ruling.from != payload.from),
-        ("getter", ruling.to != payload.to),
+        ("giver", ruling.from != request.from),
+        ("getter", ruling.to != request.to),
         ("member", ruling.member != payload.member),
         ("act", ruling.act != payload.act),
         ("purpose", ruling.purpose != payload.purpose),

@@ -6,6 +6,7 @@ use agreement::Grading;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evidence::disclosure::Mark;
+use privacy::psi::Kind;
 use std::path::PathBuf;
 use terms::{Category, HandlingCode, Obtained, Place, Protection, Purpose, Role, ThreatId, Timestamp, Tlp};
 
@@ -101,6 +102,8 @@ pub enum Verb {
     Agree(AgreeArgs),
     /// Hand records to a partner under an agreement.
     Share(Share),
+    /// Find with a partner which items both hold, or how many, and nothing besides: ask, answer or finish.
+    Match(Match),
     /// Verify a home, a package or a receipt.
     Verify(Verify),
     /// Print shell completions or man pages.
@@ -741,6 +744,56 @@ pub enum VerifyVerb {
     Publish,
 }
 
+/// `comity match`
+#[derive(Debug, Args)]
+pub struct Match {
+    /// The items to ask about, one a line.
+    #[arg(value_name = "FILE", required_unless_present_any = ["answer", "finish"])]
+    pub file: Option<PathBuf>,
+    /// With which partner.
+    #[arg(long, value_name = "PARTNER", requires = "file", required_unless_present_any = ["answer", "finish"])]
+    pub with: Option<String>,
+    /// For which open case of this home.
+    #[arg(long, value_name = "CASE", requires = "file", required_unless_present_any = ["answer", "finish"])]
+    pub case: Option<String>,
+    /// Why; the partner reads it.
+    #[arg(long, value_name = "TEXT", requires = "file", required_unless_present_any = ["answer", "finish"])]
+    pub reason: Option<String>,
+    /// What for.
+    #[arg(long, value_parser = purpose, requires = "file", required_unless_present_any = ["answer", "finish"])]
+    pub purpose: Option<Purpose>,
+    /// Of what category the partner's items are.
+    #[arg(long, value_parser = category, default_value = "account-credential")]
+    pub category: Category,
+    /// What the items are: address, e-mail, account, card, domain or text [default: what the category has].
+    #[arg(long, value_parser = kind)]
+    pub kind: Option<Kind>,
+    /// Learn only how many match.
+    #[arg(long, conflicts_with = "verified")]
+    pub size_only: bool,
+    /// Have the partner prove that one key answered every item.
+    #[arg(long)]
+    pub verified: bool,
+    /// How many matches may be revealed at most [default: as many as there are items].
+    #[arg(long, value_name = "N")]
+    pub reveal: Option<u64>,
+    /// Answer a partner's question (its bundle).
+    #[arg(long, value_name = "QUESTION", requires = "against", conflicts_with_all = ["file", "finish"])]
+    pub answer: Option<PathBuf>,
+    /// The items that this home holds, one a line.
+    #[arg(long, value_name = "FILE", requires = "answer")]
+    pub against: Option<PathBuf>,
+    /// Finish a session with the partner's answer (its bundle), and print the matches.
+    #[arg(long, value_name = "ANSWER", conflicts_with_all = ["file", "dry_run", "out"])]
+    pub finish: Option<PathBuf>,
+    /// Where to write the sealed bundle.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["dry_run", "finish"])]
+    pub out: Option<PathBuf>,
+    /// Say what the ruling would be; write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// `comity verify`
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -806,6 +859,15 @@ pub const KINDS: [&str; 12] = [
 
 fn purpose(word: &str) -> Result<Purpose, String> {
     Purpose::from_word(word).ok_or_else(|| format!("one of {}", words(Purpose::ALL.iter().map(|p| p.word()))))
+}
+
+fn category(word: &str) -> Result<Category, String> {
+    Category::from_word(word)
+        .ok_or_else(|| format!("one of {}", words(Category::ALL.iter().map(|c| c.word()))))
+}
+
+fn kind(word: &str) -> Result<Kind, String> {
+    Kind::from_word(word).ok_or_else(|| format!("one of {}", words(Kind::ALL.iter().map(|k| k.word()))))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -19,6 +19,7 @@ mod findings;
 mod generate;
 mod home;
 mod laboratory;
+mod matching;
 mod operation;
 mod out;
 mod partners;
@@ -196,6 +197,7 @@ async fn dispatch(verb: &Verb, meant: &Meant, out: &mut Out) -> Done {
         Verb::Measure(args) => Box::pin(operation::measure(meant, args, out)).await,
         Verb::Agree(args) => Box::pin(partners::agree(meant, args.verb.as_ref(), out)).await,
         Verb::Share(args) => Box::pin(sharing::share(meant, args, out)).await,
+        Verb::Match(args) => Box::pin(matching::run(meant, args, out)).await,
         Verb::Verify(args) => Box::pin(trust::verify(meant, args, out)).await,
         Verb::Generate(args) => generate::generate(args, out),
     }

@@ -55,7 +55,7 @@ fn noisy(args: &Share) -> Result<Option<Asked>, Fault> {
 }
 
 /// Whether a file can be made there.
-fn writable(path: &Path) -> Result<(), Fault> {
+pub(super) fn writable(path: &Path) -> Result<(), Fault> {
     let refuse = |why: &str| Err(NodeError::file("writing", path, io::Error::other(why.to_owned())).into());
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.is_dir() {
@@ -90,7 +90,7 @@ fn told(shared: &Shared, path: Option<&Path>, out: &mut Out) {
     }
 }
 
-fn rests_on(clauses: &[String], duties: &[String], out: &mut Out) {
+pub(super) fn rests_on(clauses: &[String], duties: &[String], out: &mut Out) {
     clauses.iter().for_each(|c| out.line(format!("  clause  {c}")));
     duties.iter().for_each(|d| out.line(format!("  duty    {d}")));
 }

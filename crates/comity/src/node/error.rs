@@ -211,6 +211,34 @@ pub enum NodeError {
         /// What changed.
         what: String,
     },
+    /// From private matching.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Psi(#[from] privacy::psi::PsiError),
+    /// A step of a match that was done before.
+    #[error("match `{session}` was answered or finished here before")]
+    #[diagnostic(
+        code("CMT-1190"),
+        help("each session is answered and finished once, and counts once; ask again with `comity match`")
+    )]
+    Repeated {
+        /// The session.
+        session: String,
+    },
+    /// An answer that could reveal more than was asked for.
+    #[error("refused: the answer could reveal {most} matches, and at most {asked} were asked for")]
+    #[diagnostic(
+        code("CMT-1191"),
+        help(
+            "ask over fewer items, with a larger --reveal as far as the agreement goes, or with --size-only"
+        )
+    )]
+    RevealsMore {
+        /// The most that it could reveal.
+        most: u64,
+        /// What was asked for.
+        asked: u64,
+    },
     /// Four eyes are needed, or another role.
     #[error("this needs other eyes: {why}")]
     #[diagnostic(
@@ -331,7 +359,7 @@ impl NodeError {
     /// How the command ends.
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Refused { .. } | Self::FourEyes { .. } => Ending::Refused,
+            Self::Refused { .. } | Self::FourEyes { .. } | Self::RevealsMore { .. } => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Held { .. }) => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Stamp(_)) => Ending::NotVerified,
             Self::Signature(
@@ -341,6 +369,9 @@ impl NodeError {
                 | agreement::SignatureError::Stranger { .. }
                 | agreement::SignatureError::Delegate { .. },
             ) => Ending::NotVerified,
+            Self::Psi(privacy::psi::PsiError::Proof { .. } | privacy::psi::PsiError::Differs { .. }) => {
+                Ending::NotVerified
+            }
             Self::Unfinished { .. } => Ending::Incomplete,
             Self::NotVerified { .. }
             | Self::Unsound { .. }

@@ -18,6 +18,7 @@ mod heads;
 pub mod hold;
 pub mod ingest;
 pub mod keys;
+pub mod matching;
 pub mod measure;
 pub mod noisy;
 mod payload;

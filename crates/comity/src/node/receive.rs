@@ -88,6 +88,12 @@ impl Node {
         let agreements = self.agreements().await?;
         let _counted = self.crossing.lock().await;
         let asked = exchange::asked(&received)?;
+        if asked.act == agreement::Act::PsiMatch {
+            return Err(NodeError::First {
+                what: "this bundle is a step of a match".into(),
+                help: "answer it with `comity match --answer`, or finish it with `comity match --finish`",
+            });
+        }
         let spent = self.spent(&agreements, &asked, now, received.header().release.as_str()).await?;
         let accepted = exchange::receive(&received, &self.partner, &agreements, spent, now)?;
         self.refuse_replay(&accepted).await?;

@@ -129,7 +129,13 @@ pub fn refused(denial: &Denial) -> NodeError {
 }
 
 /// The exhibit row of a payload of our own.
-fn outgoing(id: ExhibitId, commitment: Commitment, size: u64, name: String, now: Timestamp) -> Exhibit {
+pub(super) fn outgoing(
+    id: ExhibitId,
+    commitment: Commitment,
+    size: u64,
+    name: String,
+    now: Timestamp,
+) -> Exhibit {
     Exhibit {
         id,
         kind: ExhibitKind::Text,
@@ -326,7 +332,7 @@ impl Node {
     }
 
     /// A refusal stands on the ledger, and what was refused stays here, so that it can be shown what did not leave.
-    async fn note_refusal(
+    pub(super) async fn note_refusal(
         &self,
         exhibit: ExhibitId,
         commitment: Commitment,

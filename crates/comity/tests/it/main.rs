@@ -16,6 +16,7 @@ mod erase;
 mod foreign;
 mod homes;
 mod hostile;
+mod matching;
 mod proof;
 mod real;
 mod sandbox;

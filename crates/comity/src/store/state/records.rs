@@ -1,5 +1,5 @@
 //! What is kept as a whole: threats, cases, plans, packages, outcomes, agreements, releases, receipts, holds,
-//! authorities, deconfliction answers, people, erasures, disclosures, stamps. One shape, one table per noun.
+//! authorities, deconfliction answers, people, erasures, disclosures, stamps, matches, prepared sets. One shape, one table per noun.
 //!
 //! The thing itself rests as JSON with its own `schema`; what is asked for by the thousand (findings, exhibits, custody)
 //! has tables of its own beside this file.
@@ -125,6 +125,10 @@ nouns! {
     DISCLOSURES = "disclosures";
     /// Time-stamp tokens; belong to what they stamp: an exhibit's id, `checkpoint`, a package's digest.
     STAMPS = "stamps";
+    /// Sessions of private matching; belong to the partner. Status: `asked`, `finished`; `answered`.
+    MATCHES = "matches";
+    /// Sets prepared for private matching; belong to an agreement.
+    PREPARED = "prepared";
 }
 
 impl Noun {

@@ -459,6 +459,7 @@ fn migrations_are_as_they_were_written() {
     let written = [
         ("0001_first.sql", "bab5e38ca786d57ed5ae4f314d5371a8254ba125736d9e837a74c63f23946d93"),
         ("0002_agreements.sql", "0cf7de4315678adeedc899729155338819fbaf3462f8367f5222b384de7781b5"),
+        ("0003_matching.sql", "defbf259eb5368817329f57743170f3207c2bfce14a00b63b1a099d96fb5ee5e"),
         ("0004_odometers.sql", "c2f5a85c51c6e05265b2527bcc2adc435fe9c4d18582f0b61976105695f28daa"),
         ("0005_heads.sql", "66a59418985dbdbb00f0adb40bb2f079eb1489835fbdca2a74e33d9e86e9ba73"),
         ("0006_evidence.sql", "4b49be52b065350540c37d097a013a3292b7b74c4c37a4f3ca3820f20b16aa5f"),
