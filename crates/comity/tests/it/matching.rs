@@ -248,11 +248,16 @@ async fn who_walks_through_a_network_is_stopped_at_the_cap() {
     refused(world.company.match_answer(&question.bundle, planted, false).await, "company-fintech 3.2");
 }
 
+/// A folder with all that it holds, as private as it was.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
+    std::fs::set_permissions(to, from.metadata().unwrap().permissions()).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(|_| ()).unwrap() }
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => std::fs::copy(&path, &target).map(|_| ()).unwrap(),
+        }
     }
 }

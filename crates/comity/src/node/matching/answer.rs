@@ -159,9 +159,9 @@ impl Node {
             return Ok(reveal::Holder::again(key()?, &bytes)?);
         }
         let holder = reveal::Holder::prepare(key()?, items, &quietly)?;
-        let (sealed, row) = self.seal_for_match(&holder.prepared(), "prepared set", now).await?;
+        let own = self.seal_for_match(&holder.prepared(), "prepared set", now).await?;
         let prepared =
-            Prepared { schema: "comity.prepared/1".into(), exhibit: sealed.id, items: count(holder.items()) };
+            Prepared { schema: "comity.prepared/1".into(), exhibit: own.id, items: count(holder.items()) };
         let record = Record {
             id,
             belongs: agreement.to_string(),
@@ -170,7 +170,8 @@ impl Node {
             until: None,
             body: prepared,
         };
-        let batch = Batch { exhibits: vec![row], ..Batch::default() };
+        let mut batch = Batch::default();
+        own.into_batch(&mut batch);
         let mut tx = self.state.begin().await?;
         crate::store::commit::write(&mut tx, &batch, now).await?;
         records::PREPARED.put(&mut tx, &record).await?;

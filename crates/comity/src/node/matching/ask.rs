@@ -122,8 +122,7 @@ impl Node {
             items: wish.items.clone(),
         };
         let hidden = Zeroizing::new(serde_json::to_vec(&hidden).unwrap_or_default());
-        let (kept_secret, row) =
-            self.seal_for_match(&hidden, &format!("asked in match {session}"), now).await?;
+        let own = self.seal_for_match(&hidden, &format!("asked in match {session}"), now).await?;
         let kept = KeptMatch {
             schema: "comity.kept-match/1".into(),
             case: wish.case.clone(),
@@ -135,10 +134,10 @@ impl Node {
             commitment: commitment.to_string(),
             against: None,
             payload: ExhibitId::of(b""),
-            secret: Some(kept_secret.id),
+            secret: Some(own.id),
             hits: None,
         };
-        let keep = Keep { session: session.clone(), status: "asked", kept, more: vec![row] };
+        let keep = Keep { session: session.clone(), status: "asked", kept, more: vec![own] };
         let step = Permitted { payload: &payload, bytes: bytes_of, permit, ruled, request };
         done.bundle = self.release_match(step, keep, now).await?;
         (done.session, done.commitment) = (Some(session), Some(commitment.to_string()));

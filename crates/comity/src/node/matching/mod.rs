@@ -20,11 +20,11 @@ use super::share::{HANDLING, KeptRelease, outgoing, refused};
 use super::{Act, Node, Why};
 use crate::store::Batch;
 use crate::store::crossings::{self, Crossing};
+use crate::store::custody::CustodyRow;
 use crate::store::exhibits::Exhibit;
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
 use agreement::{Act as Asked, Agreements, Permit, Request, Ruling};
-use evidence::Sealed;
 use exchange::matching::{MEDIA_TYPE, Match};
 use exchange::{Item, Payload, Signer};
 use ledger::statement::{PredicateType, Statement};
@@ -162,7 +162,23 @@ struct Keep {
     session: String,
     status: &'static str,
     kept: KeptMatch,
-    more: Vec<Exhibit>,
+    more: Vec<Own>,
+}
+
+/// An exhibit that was sealed for a session: its row and its custody go into the session's transaction.
+struct Own {
+    id: ExhibitId,
+    row: Exhibit,
+    custody: CustodyRow<serde_json::Value>,
+    leaf: NewLeaf,
+}
+
+impl Own {
+    fn into_batch(self, batch: &mut Batch) {
+        batch.exhibits.push(self.row);
+        batch.custody.push(self.custody);
+        batch.leaves.push(self.leaf);
+    }
 }
 
 impl Node {
@@ -217,16 +233,13 @@ impl Node {
         }
     }
 
-    /// Seals an exhibit of our own for a session; its row goes into the session's transaction.
-    async fn seal_for_match(
-        &self,
-        bytes: &[u8],
-        name: &str,
-        now: Timestamp,
-    ) -> Result<(Sealed, Exhibit), NodeError> {
+    /// Seals an exhibit of our own for a session.
+    async fn seal_for_match(&self, bytes: &[u8], name: &str, now: Timestamp) -> Result<Own, NodeError> {
         let sealed = self.vault.seal_bytes(bytes).await?;
         let row = outgoing(sealed.id, sealed.commitment, count(bytes.len()), name.to_owned(), now);
-        Ok((sealed, row))
+        let event = self.event(vec![sealed.commitment], Act::Seal, Why::House(name.to_owned()), false);
+        let (custody, leaf) = self.custody(sealed.id, &event)?;
+        Ok(Own { id: sealed.id, row, custody, leaf })
     }
 
     /// Releases a step. The session, its count under the caps and its leaves are durable, and the ledger follows, before
@@ -238,7 +251,9 @@ impl Node {
         now: Timestamp,
     ) -> Result<Vec<u8>, NodeError> {
         let Permitted { payload, bytes, permit, ruled, request } = step;
-        let (sealed, row) = self.seal_for_match(&bytes, &format!("match {}", keep.session), now).await?;
+        let sealed = self.vault.seal_bytes(&bytes).await?;
+        let name = format!("match {}", keep.session);
+        let row = outgoing(sealed.id, sealed.commitment, count(bytes.len()), name, now);
         let recipient = self.sealing_of(&payload.to).await?;
         let delegation = self.own_delegation().await?;
         let id = ReleaseId::new(&Uuid::now_v7().to_string())?;
@@ -257,11 +272,10 @@ impl Node {
         let said = leaf(PredicateType::Release, match_leaf(&keep, &payload.to, &clauses))?;
         let event = self.event(vec![sealed.commitment], Act::Release, Why::Clauses(clauses.clone()), false);
         let (custody, custody_leaf) = self.custody(sealed.id, &event)?;
-        let Keep { session, status, mut kept, mut more } = keep;
+        let Keep { session, status, mut kept, more } = keep;
         kept.payload = sealed.id;
-        more.push(row);
-        let batch = Batch {
-            exhibits: more,
+        let mut batch = Batch {
+            exhibits: vec![row],
             custody: vec![custody],
             leaves: vec![
                 leaf(PredicateType::Ruling, ruled)?,
@@ -271,6 +285,7 @@ impl Node {
             ],
             ..Batch::default()
         };
+        more.into_iter().for_each(|own| own.into_batch(&mut batch));
         let crossing = Crossing {
             release: counted_as(&session),
             clauses,
