@@ -14,8 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::path::{Path, PathBuf};
 use terms::PartnerId;
 
-/// Variables that begin with `COMITY_` and are no keys: where the home is, who acts and what opens it, what is logged.
-const NOT_KEYS: [&str; 5] = ["home", "log", "person", "passphrase", "passphrase_file"];
+/// Variables that begin with `COMITY_` and are no keys: where the home is, who acts and what opens it, what is logged, which
+/// solver proves.
+const NOT_KEYS: [&str; 6] = ["home", "log", "person", "passphrase", "passphrase_file", "solver"];
 
 /// What a node is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         environment: pairs(&[
             ("COMITY_CUSTOMER_NETWORKS", "203.0.113.0/24, 2001:db8::/32"),
             ("COMITY_HOME", "/elsewhere"),
+            ("COMITY_SOLVER", "/usr/bin/cvc5"),
             ("COMITY_LOG", "debug"),
             ("PATH", "/bin"),
             ("COMITY_CLOCK_TOLERANCE_MS", "7"),
