@@ -66,7 +66,7 @@ fn print(changes: &Changes, how: &str, out: &mut Out) {
 }
 
 fn section(title: &str, changes: &[Change], out: &mut Out) {
-    out.heading(&format!("{title}: {}", counted(changes.len() as u64, "kind of request")));
+    out.heading(&format!("{title}: {} of request", counted(changes.len() as u64, "kind")));
     for change in changes {
         out.hanging("  - ", &change.sentence);
     }
