@@ -2,6 +2,7 @@
 //! answer released.
 
 use super::ask::drawn;
+use super::keep::Side;
 use super::{
     Keep, KeptMatch, Matched, Node, NodeError, Permitted, count, read_items, repeated, unread_lines,
 };
@@ -61,7 +62,7 @@ impl Node {
             return Err(NodeError::RevealsMore { most, asked: said.reveal });
         }
         let name = self.set_name(&accepted.header().agreement, &items, now);
-        let mut bounds = self.revealed(&partner, &case, "answered").await?;
+        let mut bounds = self.revealed(&partner, &case, Side::Holder).await?;
         bounds.add(&name, most, holds);
         let answer = Match { step: Step::Answer, holds, reveal: most, ..said.clone() };
         let categories = item.map(|i| i.categories.clone()).unwrap_or_default();

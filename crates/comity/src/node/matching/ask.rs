@@ -1,5 +1,6 @@
 //! Asking: items are read, ruled on, blinded, committed to, released.
 
+use super::keep::Side;
 use super::{
     Keep, KeptMatch, MatchWish, Matched, Node, NodeError, Permitted, count, read_items, unread_lines,
 };
@@ -66,7 +67,7 @@ impl Node {
             Protocol::SizeOnly => 0,
             _ => wish.reveal.unwrap_or(set).min(set),
         };
-        let before = self.revealed(&wish.with, &wish.case, "asked").await?.sum();
+        let before = self.revealed(&wish.with, &wish.case, Side::Asker).await?.sum();
         // What will be refused is not blinded.
         let asked = self.match_request(wish, set, most.saturating_add(before));
         let spent = self.spent(&agreements, &asked, now, "").await?;
