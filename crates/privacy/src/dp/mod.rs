@@ -4,8 +4,8 @@
 //! whether the noise is what it should be ([`audit`]). Elsewhere: what may be spent ([`crate::Odometer`]), who may ask
 //! (`agreement`), what is counted (`comity`).
 //!
-//! **What is protected.** Two data sets are neighbours when they differ in everything that was ever seen of *one device in
-//! one calendar month*: all its sightings, however many, in however many places, or none. A device is a bot by its pseudonym; it has a
+//! **What is protected.** Two data sets are neighbours when one holds everything that was ever seen of *one device in one
+//! calendar month*, all its sightings, however many, in however many places, and the other holds none of it. A device is a bot by its pseudonym; it has a
 //! new one each month. An answer with epsilon `e` over any of its months is `e`-differentially private for that unit: whoever
 //! reads it, whatever else they know, their odds on whether that device was there change by a factor of at most `exp(e)`. Not
 //! protected as one: a machine that carries several bot ids counts as several devices (with `n` ids the factor is `exp(n e)`), and a person with
