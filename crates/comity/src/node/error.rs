@@ -218,7 +218,7 @@ pub enum NodeError {
     /// A step of a match that was done before.
     #[error("match `{session}` was answered or finished here before")]
     #[diagnostic(
-        code("CMT-1190"),
+        code("CMT-1195"),
         help("each session is answered and finished once, and counts once; ask again with `comity match`")
     )]
     Repeated {
@@ -228,7 +228,7 @@ pub enum NodeError {
     /// An answer that could reveal more than was asked for.
     #[error("refused: the answer could reveal {most} matches, and at most {asked} were asked for")]
     #[diagnostic(
-        code("CMT-1191"),
+        code("CMT-1196"),
         help(
             "ask over fewer items, with a larger --reveal as far as the agreement goes, or with --size-only"
         )

@@ -182,7 +182,7 @@ async fn each_session_is_answered_and_finished_once_and_only_as_it_was_sent() {
         assert!(world.company.match_answer(&changed, &held, false).await.is_err(), "byte {at}");
     }
     let answer = world.company.match_answer(&question.bundle, &held, false).await.unwrap();
-    coded(world.company.match_answer(&question.bundle, &held, false).await, "CMT-1190");
+    coded(world.company.match_answer(&question.bundle, &held, false).await, "CMT-1195");
     let mut changed = answer.bundle.clone();
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
@@ -191,7 +191,7 @@ async fn each_session_is_answered_and_finished_once_and_only_as_it_was_sent() {
     coded(world.company.match_finish(&question.bundle).await, "CMT-1130");
     assert!(world.fintech.match_finish(&question.bundle).await.is_err());
     assert_eq!(world.fintech.match_finish(&answer.bundle).await.unwrap().hits, Some(5));
-    coded(world.fintech.match_finish(&answer.bundle).await, "CMT-1190");
+    coded(world.fintech.match_finish(&answer.bundle).await, "CMT-1195");
     // The other session is its own, and what it finds is the same.
     let answer = world.company.match_answer(&other.bundle, &held, false).await.unwrap();
     assert_eq!(world.fintech.match_finish(&answer.bundle).await.unwrap().hits, Some(5));
@@ -210,7 +210,7 @@ async fn no_case_no_reason_too_many_items_too_many_matches() {
     // Thirty items may be asked where at most twenty are to be revealed; and then the holder says how many it could.
     let modest = MatchWish { reveal: Some(20), ..wish(users(0..30), Protocol::Reveal) };
     let question = ask(&modest, false).await.unwrap();
-    coded(world.company.match_answer(&question.bundle, &users(0..25), true).await, "CMT-1191");
+    coded(world.company.match_answer(&question.bundle, &users(0..25), true).await, "CMT-1196");
     let answer = world.company.match_answer(&question.bundle, &users(0..15), false).await.unwrap();
     assert_eq!(answer.reveal, 15);
     assert_eq!(world.fintech.match_finish(&answer.bundle).await.unwrap().hits, Some(15));

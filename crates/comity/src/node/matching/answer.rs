@@ -31,8 +31,8 @@ impl Node {
     /// The session counts from here on, also where the answer is lost afterwards.
     ///
     /// # Errors
-    /// CMT-09xx for a bundle that does not hold, or that our own copy of the agreement refuses; CMT-1190 a session that
-    /// was answered before; CMT-1191 more would be revealed than was asked for; CMT-1126 refused; CMT-123x for a message
+    /// CMT-09xx for a bundle that does not hold, or that our own copy of the agreement refuses; CMT-1195 a session that
+    /// was answered before; CMT-1196 more would be revealed than was asked for; CMT-1126 refused; CMT-123x for a message
     /// that is none.
     pub async fn match_answer(&self, bundle: &[u8], against: &str, dry: bool) -> Result<Matched, NodeError> {
         let now = self.ruling_clock.ruling_time(&self.state).await?;

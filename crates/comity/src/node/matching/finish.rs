@@ -22,7 +22,7 @@ impl Node {
     ///
     /// # Errors
     /// CMT-09xx for a bundle that does not hold, or that our own copy of the agreement refuses; CMT-1123 no such session;
-    /// CMT-1190 a session that was finished before; CMT-1127 an answer of another partner, or to another question;
+    /// CMT-1195 a session that was finished before; CMT-1127 an answer of another partner, or to another question;
     /// CMT-123x for a message that is none or a proof that does not hold.
     pub async fn match_finish(&self, bundle: &[u8]) -> Result<Matched, NodeError> {
         let now = self.ruling_clock.ruling_time(&self.state).await?;
