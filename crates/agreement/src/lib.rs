@@ -9,6 +9,23 @@
 //! Bounds: a text is at most 1 MiB with 2,000 clauses of 64 KiB and lists of 2,000 entries.
 #![deny(missing_docs)]
 
+// The interpreter of the outside tests, and the name by which it knows this crate.
+#[cfg(test)]
+use crate as tested;
+#[cfg(test)]
+#[path = "../tests/it/model/mod.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "shared with the outside tests, where a failure should stop"
+)]
+mod model;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failed test should stop")]
+mod mutants;
+
 mod agreement;
 mod agreements;
 mod ask;

@@ -18,6 +18,8 @@ pub struct Asker<'t> {
     letter: ExhibitId,
     /// The share that requests are made for more often than for others, by text and number.
     pub aim: Option<(usize, String)>,
+    /// A rule within whose scope, or just outside of it, more requests are made.
+    pub near: Option<super::text::Scope>,
 }
 
 fn partner(id: &str) -> PartnerId {
@@ -38,7 +40,7 @@ fn form(strength: u64) -> Protection {
 impl<'t> Asker<'t> {
     pub fn new(texts: &'t [Text], seed: u64) -> Self {
         let (bytes, letter) = (Digest::of(b"asked"), ExhibitId::of(b"letter"));
-        Self { texts, dice: Dice::new(seed), bytes, letter, aim: None }
+        Self { texts, dice: Dice::new(seed), bytes, letter, aim: None, near: None }
     }
 
     fn bits(&mut self, words: u32, all: usize) -> usize {
@@ -65,6 +67,9 @@ impl<'t> Asker<'t> {
             }
         };
         let (mut r, mut now) = self.met(text, share);
+        if let Some(near) = self.near.clone().filter(|_| self.dice.chance(70)) {
+            self.within(text, &near, &mut r);
+        }
         if !text.declared.is_empty() && self.dice.chance(15) {
             self.in_emergency(text, &mut r, &mut now);
         }
@@ -136,6 +141,49 @@ impl<'t> Asker<'t> {
             self.hand_on(text, s, &mut r);
         }
         (r, now)
+    }
+
+    /// The same request moved into the scope of a rule, in all its words but sometimes one.
+    fn within(&mut self, text: &Text, near: &super::text::Scope, r: &mut Request) {
+        let out = self.dice.below(10);
+        if out != 0 {
+            let n = self.bits(near.purposes, PURPOSES.len());
+            r.purpose = Purpose::from_word(PURPOSES[n]).unwrap();
+        }
+        if out != 1 {
+            let n = self.bits(near.acts, ACTS.len());
+            r.act = Act::from_word(ACTS[n]).unwrap();
+        }
+        if let Some(to) = near.to.as_deref().filter(|to| out != 2 && r.to.as_str() != *to) {
+            let giver = text.parties.iter().find(|p| p.id != to).unwrap();
+            (r.from, r.to, r.member) = (partner(&giver.id), partner(to), None);
+        }
+        if r.act == Act::Reshare {
+            r.origin = Some(r.from.clone());
+            r.from = r.to.clone();
+            if r.member.is_none() {
+                // Within a house only to a member: else to somebody else.
+                r.to = partner("region");
+            }
+        }
+        if out != 3 {
+            if self.dice.chance(80) {
+                r.categories.clear();
+            }
+            let c = self.bits(near.categories, CATEGORIES.len());
+            self.add(text, c, r);
+            // One step weaker, half of the time.
+            let sent = r.protection.get(&category(c)).copied();
+            let weaker = match sent {
+                Some(Protection::Aggregate(k)) => Protection::Aggregate(k.saturating_sub(1)),
+                Some(Protection::Pseudonym) => Protection::Token,
+                Some(other) if other != Protection::Token => other,
+                _ => Protection::Clear,
+            };
+            if self.dice.chance(50) {
+                r.protection.insert(category(c), weaker);
+            }
+        }
     }
 
     /// A category in the form that the text asks for, or a stronger one.
@@ -284,9 +332,11 @@ impl<'t> Asker<'t> {
                 if !all.is_empty() {
                     let c = *self.dice.pick(&all);
                     let stepped = match r.protection.get(&c) {
-                        Some(Protection::Aggregate(k)) => {
-                            Protection::Aggregate(if self.dice.chance(70) { k - 1 } else { k + 1 })
-                        }
+                        Some(Protection::Aggregate(k)) => Protection::Aggregate(if self.dice.chance(70) {
+                            k.saturating_sub(1)
+                        } else {
+                            k + 1
+                        }),
                         Some(Protection::Pseudonym) => {
                             *self.dice.pick(&[Protection::Token, Protection::Aggregate(2)])
                         }
