@@ -16,7 +16,7 @@ use crate::store::{Batch, commit};
 use evidence::custody::{Act as Did, Why};
 use ledger::heads::{Earlier, Judgement, Shown, judge};
 use ledger::{Head, NoteKey, NoteSigner, checkpoint, proof, request, witness};
-use terms::{Compression, ExhibitKind, Obtained, PartnerId, Timestamp};
+use terms::{Compression, ExhibitId, ExhibitKind, Obtained, PartnerId, Timestamp};
 
 /// The name under which a partner cosigns.
 pub fn witness_name(partner: &PartnerId) -> String {
@@ -234,20 +234,33 @@ impl Node {
             "schema": "comity.two-heads/1", "partner": partner, "why": why, "found": now, "remembered": signed,
             "shown": shown,
         });
-        let sealed = self.vault.seal_bytes(proof.to_string().as_bytes()).await?;
-        let event = self.event(
-            vec![sealed.commitment],
-            Did::Seal,
-            Why::House("a ledger with two faces".into()),
-            false,
-        );
+        let name = format!("two heads of {partner}");
+        let (exhibit, batch) = self.sealed(&proof, name, "a ledger with two faces", now).await?;
+        let mut tx = self.state.begin().await?;
+        commit::write(&mut tx, &batch, now).await?;
+        heads::raise(&mut tx, partner, why, &exhibit.to_string(), now).await?;
+        tx.commit().await?;
+        self.sequencer.run().await?;
+        Ok(())
+    }
+
+    /// Seals what the house itself wrote; the batch makes it an exhibit with its custody.
+    async fn sealed(
+        &self,
+        text: &serde_json::Value,
+        name: String,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(ExhibitId, Batch), NodeError> {
+        let sealed = self.vault.seal_bytes(text.to_string().as_bytes()).await?;
+        let event = self.event(vec![sealed.commitment], Did::Seal, Why::House(why.into()), false);
         let (custody, leaf) = self.custody(sealed.id, &event)?;
         let exhibit = Exhibit {
             id: sealed.id,
             kind: ExhibitKind::Text,
             compression: Compression::None,
             size: sealed.size,
-            names: vec![format!("two heads of {partner}")],
+            names: vec![name],
             obtained: Obtained::Voluntary,
             sealed_at: now,
             commitment: sealed.commitment,
@@ -256,12 +269,7 @@ impl Node {
         };
         let batch =
             Batch { exhibits: vec![exhibit], custody: vec![custody], leaves: vec![leaf], ..Batch::default() };
-        let mut tx = self.state.begin().await?;
-        commit::write(&mut tx, &batch, now).await?;
-        heads::raise(&mut tx, partner, why, &sealed.id.to_string(), now).await?;
-        tx.commit().await?;
-        self.sequencer.run().await?;
-        Ok(())
+        Ok((sealed.id, batch))
     }
 
     /// What a person says of a partner's two faces: from here on it is heard again, and the next head it shows is the
@@ -277,24 +285,9 @@ impl Node {
         let text = serde_json::json!({
             "schema": "comity.alarm-answer/1", "partner": partner, "person": self.person, "reason": reason, "at": now,
         });
-        let sealed = self.vault.seal_bytes(text.to_string().as_bytes()).await?;
-        let why = Why::House("a person says why a ledger had two faces".into());
-        let event = self.event(vec![sealed.commitment], Did::Seal, why, false);
-        let (custody, leaf) = self.custody(sealed.id, &event)?;
-        let exhibit = Exhibit {
-            id: sealed.id,
-            kind: ExhibitKind::Text,
-            compression: Compression::None,
-            size: sealed.size,
-            names: vec![format!("why {partner} is heard again")],
-            obtained: Obtained::Voluntary,
-            sealed_at: now,
-            commitment: sealed.commitment,
-            derived_from: None,
-            erased_at: None,
-        };
-        let batch =
-            Batch { exhibits: vec![exhibit], custody: vec![custody], leaves: vec![leaf], ..Batch::default() };
+        let name = format!("why {partner} is heard again");
+        let why = "a person says why a ledger had two faces";
+        let (_, batch) = self.sealed(&text, name, why, now).await?;
         let mut tx = self.state.begin().await?;
         let answered = heads::answer(&mut tx, partner, &self.person.0, reason, now).await?;
         if answered == 0 {
