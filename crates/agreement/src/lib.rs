@@ -29,6 +29,7 @@ mod mutants;
 mod agreement;
 mod agreements;
 mod ask;
+mod certificate;
 mod check;
 mod clash;
 mod clause;
@@ -36,6 +37,7 @@ mod declared;
 mod diagnostics;
 mod fields;
 mod figures;
+mod guarantee;
 mod keys;
 mod nearest;
 mod plain;
@@ -54,10 +56,12 @@ pub use agreement::{
     Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, WitnessRule, amendment, parse,
 };
 pub use agreements::{Agreements, PERMIT_MICROS};
+pub use certificate::{Certificate, CertificateError, Line, MAX_CERTIFICATE, SolverName};
 pub use clause::{By, Ground, Kind, Survives};
 pub use declared::{Declarer, EMERGENCY_TYPE, Emergency, MEMBERSHIP_TYPE, MemberChange, Membership};
 pub use diagnostics::{Diagnostics, Problem};
 pub use figures::{Attribution, Budget, Grading, IepActions, Matching, Period, Source, Spent, Unit};
+pub use guarantee::Guarantee;
 pub use keys::{
     DELEGATION_TYPE, Delegation, MANDATE_TYPE, Mandate, NodeKeys, REVOCATION_TYPE, Revocation, key_text,
     read_key,

@@ -32,9 +32,9 @@ pub enum ProofError {
     )]
     Internal(String),
     /// A certificate does not fit.
-    #[error("the certificate does not fit: {0}")]
-    #[diagnostic(code("CMT-0243"), help("`comity agree prove FILE --out CERTIFICATE` makes a new one"))]
-    Certificate(String),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Certificate(#[from] crate::CertificateError),
 }
 
 impl From<cedar_policy_symcc::solver::SolverError> for ProofError {

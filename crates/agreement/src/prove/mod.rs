@@ -12,12 +12,11 @@
 #![deny(missing_docs)]
 
 mod asked;
-mod certificate;
+mod certify;
 mod diff;
 mod emergency;
 mod enumerate;
 mod error;
-mod guarantee;
 mod model;
 mod query;
 mod run;
@@ -26,13 +25,13 @@ mod spec;
 mod tell;
 mod witness;
 
+pub use crate::certificate::{Certificate, CertificateError, Line, MAX_CERTIFICATE, SolverName};
+pub use crate::guarantee::Guarantee;
 pub use asked::Unanswered;
 pub use cedar_policy_symcc::solver::{LocalSolver, Solver, SolverError};
-pub use certificate::{Certificate, Line, MAX_CERTIFICATE, SolverName};
 pub use diff::{Change, Changes, MOST_CHANGES, Side, diff, diff_by_model};
 pub use enumerate::{Enumeration, enumerate};
 pub use error::ProofError;
-pub use guarantee::Guarantee;
 pub use run::{Counterexample, Proof, Standing, Theorem, prove};
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use super::errors::Fault;
 use super::out::{Out, counted, short};
 use super::partners;
 use crate::node::Node;
-use crate::node::agree::{Manner, parse};
+use crate::node::agree::{Manner, compile, parse};
 use crate::node::declare::Stated;
 use crate::node::error::NodeError;
-use agreement::{Bound, MemberChange, Status};
+use agreement::{Agreement, Bound, Certificate, MemberChange, Status};
 use ledger::dsse::Envelope;
 use std::path::Path;
 use terms::{Digest, MemberId};
@@ -114,10 +114,20 @@ fn digest(path: &Path) -> Result<Digest, NodeError> {
     std::fs::read(path).map(|b| Digest::of(&b)).map_err(|e| NodeError::file("reading", path, e))
 }
 
+/// The digest of a certificate that speaks of this very text.
+fn certified(path: &Path, agreement: &Agreement) -> Result<Digest, NodeError> {
+    let certificate = Certificate::from_bytes(partners::read(path)?.as_bytes())?;
+    certificate.fits(agreement, &compile(agreement)?)?;
+    Ok(certificate.digest())
+}
+
 /// What is bound in and as whom, read from the files that the command line names.
-pub fn manner(args: &MannerArgs) -> Result<Manner, NodeError> {
+///
+/// # Errors
+/// CMT-0243 for what is no certificate, or one of another text.
+pub fn manner(args: &MannerArgs, agreement: &Agreement) -> Result<Manner, NodeError> {
     let bound = Bound {
-        certificate: args.certificate.as_deref().map(digest).transpose()?,
+        certificate: args.certificate.as_deref().map(|p| certified(p, agreement)).transpose()?,
         pdf: args.pdf.as_deref().map(digest).transpose()?,
     };
     let mandate = match &args.mandate {

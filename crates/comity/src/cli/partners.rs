@@ -150,7 +150,7 @@ pub(super) fn sign(
     out: &mut Out,
 ) -> Result<(), Fault> {
     let agreement = parse(&shown(file), &read(file)?)?;
-    let manner = super::declaring::manner(manner)?;
+    let manner = super::declaring::manner(manner, &agreement)?;
     let signed = node.sign_as(&agreement, given.map(signatures).transpose()?, manner)?;
     let text = serde_json::to_vec_pretty(&signed).map_err(|e| NodeError::file("writing", to, e.into()))?;
     write(to, &text)?;

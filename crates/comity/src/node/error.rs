@@ -71,6 +71,10 @@ pub enum NodeError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Signature(agreement::SignatureError),
+    /// A proof certificate that is none, or of another text.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Certificate(#[from] agreement::CertificateError),
     /// From privacy.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -361,7 +365,7 @@ impl NodeError {
         match self {
             Self::Refused { .. } | Self::FourEyes { .. } | Self::RevealsMore { .. } => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Held { .. }) => Ending::Refused,
-            Self::Evidence(evidence::EvidenceError::Stamp(_)) => Ending::NotVerified,
+            Self::Evidence(evidence::EvidenceError::Stamp(_)) | Self::Certificate(_) => Ending::NotVerified,
             Self::Signature(
                 agreement::SignatureError::Envelope(_)
                 | agreement::SignatureError::OtherText { .. }

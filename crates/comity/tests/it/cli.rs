@@ -524,3 +524,45 @@ fn what_follows_the_signatures() {
         assert_eq!(schemas(&done), [schema], "{args:?}");
     }
 }
+
+/// What is bound into a signature as a certificate is one, and of this very text.
+#[test]
+fn a_signature_binds_in_a_certificate_of_its_own_text_only() {
+    let (ours, theirs) = (made("firm"), made("agency"));
+    let path = agreed(&ours, &theirs);
+    let text = std::fs::read_to_string(path("mou.md")).unwrap();
+    let agreement = agreement::parse("mou.md", &text).unwrap();
+    let line = |guarantee: &agreement::Guarantee| agreement::Line {
+        answer: "proved".to_owned(),
+        asked: 1,
+        folded: 0,
+        guarantee: *guarantee,
+        questions: agreement.version(),
+    };
+    let own = agreement::Certificate {
+        agreement: agreement.id().clone(),
+        number: agreement.number(),
+        policy: agreement::compile(&agreement).unwrap().digest(),
+        schema: "comity.certificate/1".to_owned(),
+        solver: agreement::SolverName { name: "cvc5".to_owned(), version: "1.4.2".to_owned() },
+        text: agreement.version(),
+        theorems: agreement::Guarantee::ALL.iter().map(line).collect(),
+    };
+    let another = agreement::Certificate { text: own.policy, ..own.clone() };
+    let policy = agreement::Certificate { policy: own.text, ..own.clone() };
+    let fewer = agreement::Certificate { theorems: own.theorems[1..].to_vec(), ..own.clone() };
+    let rows = [
+        (b"junk".to_vec(), 4, "not of the form"),
+        (another.to_bytes(), 4, "the text differs"),
+        (policy.to_bytes(), 4, "the policy it compiles to differs"),
+        (fewer.to_bytes(), 4, "does not name the ten"),
+        (own.to_bytes(), 0, ""),
+    ];
+    let (file, certificate, to) = (path("mou.md"), path("certificate.json"), path("signed.json"));
+    for (bytes, code, said) in rows {
+        std::fs::write(&certificate, bytes).unwrap();
+        let sign = ["agree", "sign", file.as_str(), "--certificate", &certificate, "--out", &to];
+        check(&ours.home, (&sign, code, "", said));
+        assert_eq!(Path::new(&to).exists(), code == 0, "{said}");
+    }
+}

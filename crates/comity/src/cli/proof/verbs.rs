@@ -10,7 +10,9 @@ use crate::cli::progress::Progress;
 use crate::cli::{Done, Outcome};
 use crate::node::agree::{compile, parse};
 use crate::node::error::{Ending, NodeError};
-use agreement::prove::{Certificate, Guarantee, MAX_CERTIFICATE, Proof, ProofError, SolverName, Unanswered};
+use agreement::prove::{
+    Certificate, CertificateError, Guarantee, MAX_CERTIFICATE, Proof, ProofError, SolverName, Unanswered,
+};
 use agreement::{Agreement, Policy};
 use ed25519_dalek::SigningKey;
 use std::path::Path;
@@ -41,7 +43,7 @@ pub fn prove(args: &Prove, out: &mut Out) -> Done {
                 ));
             }
             if proof.holds() {
-                let certificate = Certificate::of(&proof, program.name.clone())?;
+                let certificate = Certificate::of(&proof, program.name.clone()).map_err(ProofError::from)?;
                 // The file's own SHA-256 is what is signed.
                 write(to, &certificate.to_bytes())?;
                 out.labelled("certificate", &certificate.digest().to_string());
@@ -60,7 +62,7 @@ fn check(args: &Prove, path: &Path, out: &mut Out) -> Done {
     let policy = compile(&agreement)?;
     let program = if args.no_solver { None } else { Some(Program::find(&args.solver)?) };
     let (again, took) = run(args, &agreement, &policy, program.as_ref(), out)?;
-    certificate.check(&again)?;
+    certificate.check(&again).map_err(ProofError::from)?;
     print::checked(&shown(file), &certificate, program.as_ref().map(|p| &p.name), took, out);
     Ok(Outcome::Done)
 }
@@ -69,9 +71,9 @@ fn check(args: &Prove, path: &Path, out: &mut Out) -> Done {
 pub fn certificate(path: &Path) -> Result<Certificate, Fault> {
     let text = read(path)?;
     if text.len() > MAX_CERTIFICATE {
-        return Err(ProofError::Certificate("it is larger than 64 KiB".to_owned()).into());
+        return Err(ProofError::from(CertificateError("it is larger than 64 KiB".to_owned())).into());
     }
-    Ok(Certificate::from_bytes(text.as_bytes())?)
+    Ok(Certificate::from_bytes(text.as_bytes()).map_err(ProofError::from)?)
 }
 
 fn run(

@@ -1,16 +1,25 @@
 //! The certificate of a proof: what was asked about which text and policy, and what the solver said.
 //!
+//! Here: its form, and whether it speaks of a text ([`Certificate::fits`]), which whoever signs asks without a solver.
+//! Elsewhere: making one and asking again (`prove`).
 //! It holds no time and no machine: the same text gives the same bytes, so that both parties sign one digest, and
 //! anybody who has text and solver makes the questions again, compares their digests, and asks again.
 //! Bounds: a certificate above 64 KiB is refused before it is read; only its one spelling is accepted.
 
-use super::{Guarantee, Proof, ProofError};
+use crate::{Agreement, Guarantee, Policy};
+use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 use terms::{AgreementId, Digest};
 
 /// Largest certificate that is read, in bytes.
 pub const MAX_CERTIFICATE: usize = 64 << 10;
-const SCHEMA: &str = "comity.certificate/1";
+pub(crate) const SCHEMA: &str = "comity.certificate/1";
+
+/// Why a certificate does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
+#[error("the certificate does not fit: {0}")]
+#[diagnostic(code("CMT-0243"), help("`comity agree prove FILE --out CERTIFICATE` makes a new one"))]
+pub struct CertificateError(pub String);
 
 /// A certificate. Its fields stand in the order of their names, so that its JSON is canonical.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,37 +68,6 @@ pub struct Line {
 }
 
 impl Certificate {
-    /// The certificate of a proof in which every guarantee was proved.
-    ///
-    /// # Errors
-    /// CMT-0243 when one was not, or one of the ten is missing.
-    pub fn of(proof: &Proof, solver: SolverName) -> Result<Self, ProofError> {
-        let asked: Vec<Guarantee> = proof.theorems.iter().map(|t| t.guarantee).collect();
-        if asked != Guarantee::ALL || !proof.holds() {
-            return Err(ProofError::Certificate("not every guarantee was proved".to_owned()));
-        }
-        Ok(Self::lines(proof, solver))
-    }
-
-    fn lines(proof: &Proof, solver: SolverName) -> Self {
-        let line = |t: &super::Theorem| Line {
-            answer: t.standing.word().to_owned(),
-            asked: t.asked,
-            folded: t.folded,
-            guarantee: t.guarantee,
-            questions: t.questions,
-        };
-        Self {
-            agreement: proof.agreement.clone(),
-            number: proof.number,
-            policy: proof.policy,
-            schema: SCHEMA.to_owned(),
-            solver,
-            text: proof.text,
-            theorems: proof.theorems.iter().map(line).collect(),
-        }
-    }
-
     /// Its only spelling: one line of canonical JSON (RFC 8785).
     pub fn to_bytes(&self) -> Vec<u8> {
         // Text, numbers and digests always serialise.
@@ -105,8 +83,8 @@ impl Certificate {
     ///
     /// # Errors
     /// CMT-0243 too large, not of this form or not in its one spelling, or it claims anything else than ten proofs.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProofError> {
-        let bad = |why: &str| Err(ProofError::Certificate(why.to_owned()));
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CertificateError> {
+        let bad = |why: &str| Err(CertificateError(why.to_owned()));
         if bytes.len() > MAX_CERTIFICATE {
             return bad("it is larger than 64 KiB");
         }
@@ -127,32 +105,18 @@ impl Certificate {
         Ok(it)
     }
 
-    /// Whether a proof made again bears it out: the same text and policy, the same questions; and, where they were
-    /// asked again, the same answers. Another solver may have answered.
+    /// Whether it speaks of this very text and of the policy it compiles to.
     ///
     /// # Errors
-    /// CMT-0243 with the first difference.
-    pub fn check(&self, again: &Proof) -> Result<(), ProofError> {
-        let differ = |what: &str| Err(ProofError::Certificate(format!("{what} differs")));
-        if self.text != again.text || self.agreement != again.agreement || self.number != again.number {
-            return differ("the text");
+    /// CMT-0243 for another one.
+    pub fn fits(&self, agreement: &Agreement, policy: &Policy) -> Result<(), CertificateError> {
+        let of_text = (self.text, &self.agreement, self.number)
+            == (agreement.version(), agreement.id(), agreement.number());
+        if !of_text {
+            return Err(CertificateError("the text differs".to_owned()));
         }
-        if self.policy != again.policy {
-            return differ("the policy it compiles to");
-        }
-        if self.theorems.len() != again.theorems.len() {
-            return differ("the list of guarantees");
-        }
-        for (line, theorem) in self.theorems.iter().zip(&again.theorems) {
-            if line.guarantee != theorem.guarantee
-                || line.questions != theorem.questions
-                || (line.asked, line.folded) != (theorem.asked, theorem.folded)
-            {
-                return differ(&format!("what was asked about `{}`", theorem.guarantee.word()));
-            }
-            if theorem.standing.word() != "not-asked" && line.answer != theorem.standing.word() {
-                return differ(&format!("the answer about `{}`", theorem.guarantee.word()));
-            }
+        if self.policy != policy.digest() {
+            return Err(CertificateError("the policy it compiles to differs".to_owned()));
         }
         Ok(())
     }
