@@ -204,7 +204,7 @@ impl Node {
             let what = format!("`{}` is not a party of `{}`", self.partner, agreement.id());
             return Err(trust(what, "only a party can take an agreement into its home"));
         }
-        let kept = Kept { text: agreement.text().to_owned(), signatures };
+        let mut kept = Kept { text: agreement.text().to_owned(), signatures };
         let mut all = Vec::new();
         let signed = signed(&kept)?;
         let missing: Vec<String> = agreement
@@ -222,12 +222,24 @@ impl Node {
         for party in agreement.parties() {
             check_card(&agreement, party, &kept.signatures, &mut agreements)?;
         }
-        if let Some(former) = agreement.amends() {
-            let here = self.agreements().await?;
-            if here.with_id(agreement.id()).all(|s| s.agreement().version() != former) {
-                let what = format!("`{}` amends a text that is not here: {former}", agreement.id());
-                return Err(trust(what, "take the former text in first, with both signatures"));
-            }
+        let here = self.agreements().await?;
+        let same = |s: &&SignedAgreement| s.agreement().number() == agreement.number();
+        if let Some(other) = here.with_id(agreement.id()).find(same)
+            && other.agreement().version() != agreement.version()
+        {
+            let (id, number) = (agreement.id(), agreement.number());
+            let what = format!("another text stands here as version {number} of `{id}`");
+            return Err(trust(
+                what,
+                "what changes it has the next number and names it: `comity agree amend`",
+            ));
+        }
+        self.keep_newer_cards(&mut kept, &mut agreements).await?;
+        if let Some(former) = agreement.amends()
+            && here.with_id(agreement.id()).all(|s| s.agreement().version() != former)
+        {
+            let what = format!("`{}` amends a text that is not here: {former}", agreement.id());
+            return Err(trust(what, "take the former text in first, with both signatures"));
         }
         let now = self.clock.now();
         let listed = listed(&agreements, now).pop();
@@ -248,6 +260,24 @@ impl Node {
         tx.commit().await?;
         *self.agreed.lock().await = None;
         listed.ok_or_else(|| trust("the agreement was not taken in", "report this"))
+    }
+
+    /// Of what a party added to its signature of this text, here and in the file, the later stays: an old file brings
+    /// back neither a node key nor a sealing address.
+    async fn keep_newer_cards(&self, kept: &mut Kept, agreements: &mut Agreements) -> Result<(), NodeError> {
+        let Some(here) = self.kept().await?.into_iter().find(|k| k.text == kept.text) else { return Ok(()) };
+        let mut from = |card: &Card| -> Result<Timestamp, NodeError> {
+            let delegation = agreements.delegate(&envelope(&card.delegation)?).map_err(refused)?;
+            Ok(delegation.from)
+        };
+        for (party, old) in here.signatures.parties {
+            if let Some(card) = kept.signatures.parties.get_mut(&party)
+                && from(&old)? > from(card)?
+            {
+                *card = old;
+            }
+        }
+        Ok(())
     }
 
     fn other(&self, agreement: &Agreement) -> String {

@@ -566,3 +566,44 @@ fn a_signature_binds_in_a_certificate_of_its_own_text_only() {
         assert_eq!(Path::new(&to).exists(), code == 0, "{said}");
     }
 }
+
+/// What stands is not replaced by another text of the same name and number, and an old signature file brings back
+/// neither a node key nor a sealing address.
+#[test]
+fn what_stands_is_not_replaced_by_what_was() {
+    let (ours, theirs) = (made("firm"), made("agency"));
+    let path = agreed(&ours, &theirs);
+    let (mou, other, both) = (path("mou.md"), path("other.md"), path("both.json"));
+    let text = std::fs::read_to_string(&mou).unwrap();
+    std::fs::write(&other, text.replacen("2099-12-31", "2098-12-31", 1)).unwrap();
+    let signed = |text: &str, name: &str| {
+        let (one, two) = (path(&format!("{name}-1.json")), path(&format!("{name}-2.json")));
+        check(&ours.home, (&["agree", "sign", text, "--out", &one], 0, "signed", ""));
+        let counter = ["agree", "countersign", text, "--signature", &one, "--out", &two];
+        check(&theirs.home, (&counter, 0, "signed", ""));
+        two
+    };
+    let join = ["agree", "join", &other, "--signature", &signed(&other, "other")];
+    check(&ours.home, (&join, 1, "", "another text stands here as version 1 of `firm-agency`"));
+
+    let kept = |name: &str| {
+        let file = std::fs::read_to_string(name).unwrap();
+        let file: serde_json::Value = serde_json::from_str(&file).unwrap();
+        file["parties"]["agency"]["delegation"].clone()
+    };
+    let later = signed(&mou, "later");
+    assert_ne!(kept(&both), kept(&later));
+    let stored = || {
+        let state = std::fs::read(ours.home.join("state.db")).unwrap();
+        let wal = std::fs::read(ours.home.join("state.db-wal")).unwrap_or_default();
+        let has = |name: &str| {
+            let payload = kept(name)["payload"].as_str().unwrap().as_bytes().to_vec();
+            [&state, &wal].iter().any(|b| b.windows(payload.len()).any(|w| w == payload))
+        };
+        (has(&both), has(&later))
+    };
+    for (file, expected) in [(&both, (true, false)), (&later, (false, true)), (&both, (false, true))] {
+        check(&ours.home, (&["agree", "join", &mou, "--signature", file], 0, "in force", ""));
+        assert_eq!(stored(), expected, "{file}");
+    }
+}
