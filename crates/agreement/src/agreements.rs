@@ -5,9 +5,9 @@
 //! No agreement in force, two at once, a policy that cannot be read, any error: a refusal.
 
 use crate::{
-    Act, Attribution, DELEGATION_TYPE, Delegation, Denial, Duty, EMERGENCY_TYPE, IepActions, MEMBERSHIP_TYPE,
-    Member, NodeKeys, Offence, Permit, Power, REVOCATION_TYPE, Recipient, Redeemed, Request, Revocation,
-    Ruling, STATUS_TYPE, SignatureError, SignedAgreement, State, Survives, WitnessRule,
+    Act, Attribution, Condition, DELEGATION_TYPE, Delegation, Denial, Duty, EMERGENCY_TYPE, IepActions,
+    MEMBERSHIP_TYPE, Member, NodeKeys, Offence, Permit, Power, REVOCATION_TYPE, Recipient, Redeemed, Request,
+    Revocation, Ruling, STATUS_TYPE, SignatureError, SignedAgreement, State, Survives, WitnessRule,
     ask::{Answer, Facts, ask, clause_order},
     clause::{Body, holds},
     nearest,
@@ -151,7 +151,7 @@ impl Agreements {
         match (in_force.next(), in_force.next()) {
             (Some(one), None) => Ok(one),
             (Some(one), Some(two)) => Err(refuse(
-                "CMT-0201",
+                ("CMT-0201", Condition::Agreement),
                 Some(one),
                 format!(
                     "agreements `{}` and `{}` are both in force",
@@ -177,7 +177,7 @@ impl Agreements {
             let missing = format!("an agreement between `{a}` and `{b}`");
             let sentence =
                 format!("there is no agreement between `{a}` and `{b}`, and agreements do not chain");
-            return refuse("CMT-0201", None, missing, sentence);
+            return refuse(("CMT-0201", Condition::Agreement), None, missing, sentence);
         };
         let id = s.agreement().id();
         let why = match s.state(now) {
@@ -193,7 +193,12 @@ impl Agreements {
             }
             State::InForce => "was replaced by a newer version that is not in force".to_owned(),
         };
-        refuse("CMT-0201", Some(s), "an agreement in force".to_owned(), format!("agreement `{id}` {why}"))
+        refuse(
+            ("CMT-0201", Condition::Agreement),
+            Some(s),
+            "an agreement in force".to_owned(),
+            format!("agreement `{id}` {why}"),
+        )
     }
 
     /// Rules on one request at `now`. Records of another partner (`origin`) need both: that their provider lets the
@@ -209,7 +214,7 @@ impl Agreements {
         let Request { from, to, .. } = request;
         let foreign = request.origin.as_ref().filter(|o| *o != from);
         let malformed = |missing: &str, sentence: &str| {
-            Err(refuse("CMT-0205", None, missing.to_owned(), sentence.to_owned()))
+            Err(refuse(("CMT-0205", Condition::Request), None, missing.to_owned(), sentence.to_owned()))
         };
         match (request.act, foreign) {
             (Act::Reshare, None) => malformed(
@@ -270,7 +275,7 @@ impl Agreements {
         }
         match answer {
             Answer::Unreadable(why) => Err(refuse(
-                "CMT-0205",
+                ("CMT-0205", Condition::Policy),
                 Some(signed),
                 "a policy that can be evaluated".to_owned(),
                 format!("the policy of `{}` could not be evaluated on this request: {why}", agreement.id()),
@@ -281,7 +286,7 @@ impl Agreements {
             Answer::Permit { clauses, duties } => {
                 let Some(mut owed) = Owed::read(&duties) else {
                     return Err(refuse(
-                        "CMT-0205",
+                        ("CMT-0205", Condition::Policy),
                         Some(signed),
                         "duties that can be read".to_owned(),
                         format!("the duties of `{}` could not be read", agreement.id()),
@@ -373,7 +378,7 @@ struct About {
 }
 
 fn refuse(
-    code: &'static str,
+    (code, condition): (&'static str, Condition),
     signed: Option<&SignedAgreement>,
     missing: String,
     sentence: String,
@@ -384,6 +389,7 @@ fn refuse(
         clauses: Vec::new(),
         prohibitions: Vec::new(),
         nearest: None,
+        condition,
         missing,
         sentence,
     })

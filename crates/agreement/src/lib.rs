@@ -33,6 +33,7 @@ mod certificate;
 mod check;
 mod clash;
 mod clause;
+mod condition;
 mod declared;
 mod diagnostics;
 mod fields;
@@ -58,6 +59,7 @@ pub use agreement::{
 pub use agreements::{Agreements, PERMIT_MICROS};
 pub use certificate::{Certificate, CertificateError, Line, MAX_CERTIFICATE, SolverName};
 pub use clause::{By, Ground, Kind, Survives};
+pub use condition::Condition;
 pub use declared::{Declarer, EMERGENCY_TYPE, Emergency, MEMBERSHIP_TYPE, MemberChange, Membership};
 pub use diagnostics::{Diagnostics, Problem};
 pub use figures::{Attribution, Budget, Grading, IepActions, Matching, Period, Source, Spent, Unit};

@@ -3,7 +3,7 @@
 //! Here: words only. The decision stands already when this runs; nothing here can open a door.
 
 use crate::{
-    Act, Agreement, Clause, Denial, Grading, IepActions, Prohibition,
+    Act, Agreement, Clause, Condition, Denial, Grading, IepActions, Prohibition,
     ask::{Facts, in_order},
     clause::{Body, Form, Members, OnwardRule, Share, holds},
     fields::list,
@@ -12,8 +12,10 @@ use crate::{
 use std::collections::BTreeSet;
 use terms::{Category, ClauseId, Protection};
 
+/// What is asked for: the condition and its words.
+type Ask = (Condition, String);
 /// One condition of a share that a request does not meet: how far it is from it, and what is asked for.
-type Unmet = (u32, String);
+type Unmet = (u32, Ask);
 
 /// Explains a refusal by the policy of `agreement`.
 pub(crate) fn explain(
@@ -35,14 +37,17 @@ pub(crate) fn explain(
     let nearest = shares(agreement)
         .map(|(c, s)| (unmet(agreement, s, facts, category), c, s))
         .min_by_key(|(u, _, _)| u.iter().map(|(d, _)| *d).sum::<u32>());
-    let forbidding: Vec<String> = (clauses.iter())
+    let forbidding: Vec<Ask> = (clauses.iter())
         .filter_map(|n| agreement.clause(n))
-        .map(|c| format!("clause {} {}", c.number(), why(c, facts)))
+        .map(|c| {
+            let (condition, why) = why(c, facts);
+            (condition, format!("clause {} {why}", c.number()))
+        })
         .collect();
     // What the uncovered category already says need not be said again as a standing rule.
-    let rules: Vec<String> = (standing.iter())
+    let rules: Vec<Ask> = (standing.iter())
         .filter(|p| **p != Prohibition::EachCategory)
-        .map(|p| prohibition(*p, facts, agreement))
+        .map(|p| (Condition::from(*p), prohibition(*p, facts, agreement)))
         .collect();
 
     let receiver = match (&facts.onward, &facts.member) {
@@ -54,9 +59,8 @@ pub(crate) fn explain(
     let near = nearest.as_ref().map(|(unmet, c, _)| {
         let ask = match unmet.first() {
             Some((_, ask)) => ask.clone(),
-            None => {
-                protection_asked(agreement, facts, category).unwrap_or_else(|| "meets the request".into())
-            }
+            None => asked_form(agreement, facts, category)
+                .unwrap_or_else(|| (Condition::Share, "meets the request".into())),
         };
         (c.number().to_owned(), ask)
     });
@@ -64,11 +68,11 @@ pub(crate) fn explain(
     if uncovered.is_some() {
         sentence =
             format!("no clause of `{id}` lets `{category}` pass to {receiver} for `{}`", facts.purpose);
-        if let Some((number, ask)) = &near {
+        if let Some((number, (_, ask))) = &near {
             sentence.push_str(&format!("; nearest is {number}, which {ask}"));
         }
     }
-    for (i, part) in forbidding.iter().chain(&rules).enumerate() {
+    for (i, (_, part)) in forbidding.iter().chain(&rules).enumerate() {
         let lead = match (sentence.is_empty(), i) {
             (true, _) => format!("`{id}` refuses it: "),
             (false, 0) => "; and ".to_owned(),
@@ -82,13 +86,13 @@ pub(crate) fn explain(
         (true, None, false) => "CMT-0204",
         (true, _, _) => "CMT-0202",
     };
-    let missing = match (uncovered, &near) {
+    let (condition, missing) = match (uncovered, &near) {
         (Some(_), Some((_, ask))) => ask.clone(),
         _ => forbidding
             .first()
             .or(rules.first())
             .cloned()
-            .unwrap_or_else(|| format!("a `share` clause that names `{category}`")),
+            .unwrap_or_else(|| (Condition::Share, format!("a `share` clause that names `{category}`"))),
     };
     if sentence.is_empty() {
         sentence = format!("no clause of `{id}` lets `{category}` pass to {receiver}");
@@ -99,6 +103,7 @@ pub(crate) fn explain(
         clauses: clauses.iter().map(|n| agreement.clause_id(n)).collect(),
         prohibitions: standing.into_iter().collect(),
         nearest: near.map(|(number, _)| ClauseId { agreement: id.clone(), number }),
+        condition,
         missing,
         sentence,
     }
@@ -112,41 +117,42 @@ fn shares(a: &Agreement) -> impl Iterator<Item = (&Clause, &Share)> {
 fn unmet(a: &Agreement, s: &Share, f: &Facts, category: Category) -> Vec<Unmet> {
     let mut out: Vec<Unmet> = Vec::new();
     if s.from.value != f.giver || s.to.value != f.getter {
-        out.push((16, format!("runs from `{}` to `{}`", s.from.value, s.to.value)));
+        out.push((16, (Condition::Way, format!("runs from `{}` to `{}`", s.from.value, s.to.value))));
     }
     if !holds(Some(&s.categories), category) {
         let named: Vec<&str> = s.categories.iter().map(|c| c.value.word()).collect();
-        out.push((8, format!("speaks of {}", list(&named))));
+        out.push((8, (Condition::Category, format!("speaks of {}", list(&named)))));
     }
     if !holds(Some(&s.act), f.act) {
         let acts: Vec<&str> = s.act.iter().map(|a| a.value.word()).collect();
-        out.push((4, format!("allows the act {}", list(&acts))));
+        out.push((4, (Condition::Act, format!("allows the act {}", list(&acts)))));
     }
     if !holds(Some(&s.purpose), f.purpose) {
         let purposes: Vec<&str> = s.purpose.iter().map(|p| p.value.word()).collect();
-        out.push((3, format!("asks for the purpose {}", list(&purposes))));
+        out.push((3, (Condition::Purpose, format!("asks for the purpose {}", list(&purposes)))));
     }
     if f.act != Act::Reshare
         && let Some(ask) = member_unmet(s, f)
     {
-        out.push((2, ask));
+        out.push((2, (Condition::Member, ask)));
     }
     if let Some(ask) = own_unmet(a, s, f) {
-        out.push((2, ask));
+        out.push((2, (Condition::OwnPlace, ask)));
     }
     let [in_case, in_month, in_total] = f.sums;
-    for (most, asked, what) in [
-        (s.limits.records, f.records, ""),
-        (s.limits.case, in_case, " in one case"),
-        (s.limits.month, in_month, " in a month"),
-        (s.limits.total, in_total, " over all sessions"),
+    for (most, asked, condition, what) in [
+        (s.limits.records, f.records, Condition::Records, ""),
+        (s.limits.case, in_case, Condition::PerCase, " in one case"),
+        (s.limits.month, in_month, Condition::PerMonth, " in a month"),
+        (s.limits.total, in_total, Condition::Total, " over all sessions"),
     ] {
         if let Some(n) = most.filter(|n| asked > *n) {
-            out.push((1, format!("asks for at most {n} records{what}{}", passed(asked, f.records))));
+            let ask = format!("asks for at most {n} records{what}{}", passed(asked, f.records));
+            out.push((1, (condition, ask)));
         }
     }
     if s.limits.case.is_some() && !f.case {
-        out.push((1, "asks for a case".to_owned()));
+        out.push((1, (Condition::Case, "asks for a case".to_owned())));
     }
     out
 }
@@ -193,17 +199,26 @@ fn own_unmet(a: &Agreement, s: &Share, f: &Facts) -> Option<String> {
 }
 
 /// The protect clause that asks more for `category` than the request gives.
-fn asked_form(a: &Agreement, f: &Facts, category: Category) -> Option<String> {
+fn asked_form(a: &Agreement, f: &Facts, category: Category) -> Option<Ask> {
     a.bodies().find_map(|(_, b)| match b {
         Body::Protect(p) if p.scope.covers(category, f.purpose, f.act, &f.getter) => match &p.form.value {
             Form::Plain(Protection::Never) => None,
             Form::Plain(form) if rank(form_of(f, category)) >= rank(*form) => None,
             Form::Psi { set, reveal } if f.act == Act::PsiMatch && psi_met(f, *set, *reveal) => None,
             Form::Dp { .. } if dp_missing(f, &p.form.value).is_none() => None,
-            form => Some(format!("asks for protection `{form}`")),
+            form => Some((form_condition(form), format!("asks for protection `{form}`"))),
         },
         _ => None,
     })
+}
+
+fn form_condition(form: &Form) -> Condition {
+    match form {
+        Form::Plain(Protection::Never) => Condition::Never,
+        Form::Plain(_) => Condition::Form,
+        Form::Psi { .. } => Condition::Psi,
+        Form::Dp { .. } => Condition::Dp,
+    }
 }
 
 fn psi_met(f: &Facts, set: u64, reveal: u64) -> bool {
@@ -226,10 +241,6 @@ fn dp_missing(f: &Facts, form: &Form) -> Option<String> {
     }
 }
 
-fn protection_asked(a: &Agreement, f: &Facts, category: Category) -> Option<String> {
-    asked_form(a, f, category)
-}
-
 fn weakly_protected(a: &Agreement, f: &Facts) -> Option<Category> {
     f.categories.iter().rev().copied().find(|c| asked_form(a, f, *c).is_some())
 }
@@ -243,7 +254,21 @@ fn worse(given: Grading, asked: Grading) -> bool {
 }
 
 /// Why a forbidding clause forbids, as the rest of "clause 4.1 …".
-fn why(clause: &Clause, f: &Facts) -> String {
+fn why(clause: &Clause, f: &Facts) -> Ask {
+    let condition = match &clause.body {
+        Body::Protect(p) => form_condition(&p.form.value),
+        Body::Handling(h) if tlp_rank(f.handling.tlp) < tlp_rank(h.floor) => Condition::Tlp,
+        Body::Handling(h) if h.grading.is_some_and(|g| worse(f.grading, g)) => Condition::Grading,
+        Body::Handling(h) if h.codes.contains(&f.handling.code) => Condition::Actions,
+        Body::Handling(_) => Condition::Code,
+        Body::Onward(_) => Condition::Onward,
+        Body::Place(_) => Condition::Place,
+        _ => Condition::Policy,
+    };
+    (condition, said_why(clause, f))
+}
+
+fn said_why(clause: &Clause, f: &Facts) -> String {
     match &clause.body {
         Body::Protect(p) => {
             let named =

@@ -56,8 +56,10 @@ impl fmt::Display for Act {
 }
 
 /// One request for a ruling. Whatever is left out counts as its strictest value, so that forgetting never opens a
-/// door. Make it with [`Request::new`] and set the rest.
+/// door. Make it with [`Request::new`] and set the rest. As JSON, a word that is not known is an error and not ignored: a
+/// mistyped `origin` would turn another partner's records into one's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Request {
     /// Who gives.
     pub from: PartnerId,
@@ -68,10 +70,12 @@ pub struct Request {
     /// What is to be done.
     pub act: Act,
     /// Every category the records have. Empty: not labelled, and so `victim-identity`, the strictest.
+    #[serde(default)]
     pub categories: BTreeSet<Category>,
     /// What for.
     pub purpose: Purpose,
     /// The form in which each category is sent. A category without an entry counts as sent in clear.
+    #[serde(default)]
     pub protection: BTreeMap<Category, Protection>,
     /// The strictest marks on any of the records.
     pub handling: Handling,
@@ -81,6 +85,7 @@ pub struct Request {
     /// Where they will rest. `None`: at the seat of the member or partner that gets them.
     pub place: Option<Place>,
     /// The places of the persons the records concern. Empty: not known.
+    #[serde(default)]
     pub concerns: BTreeSet<Place>,
     /// How many records.
     pub records: u64,

@@ -3,7 +3,7 @@
 //! Here: [`Ruling`], [`Denial`], [`Permit`], [`Duty`], and what goes to the ledger about them.
 //! Elsewhere: how the decision is found (`agreements`), how a denial finds its nearest clause (`nearest`).
 
-use crate::{Act, Attribution, IepActions, Request};
+use crate::{Act, Attribution, Condition, IepActions, Request};
 use miette::Diagnostic;
 use serde::Serialize;
 use std::{collections::BTreeSet, fmt};
@@ -133,6 +133,9 @@ pub struct Denial {
     pub prohibitions: Vec<Prohibition>,
     /// The `share` clause that comes nearest to letting it pass.
     pub nearest: Option<ClauseId>,
+    /// The missing condition as a word of the closed list: the first that the nearest clause asks for, or what the first
+    /// clause or prohibition that forbids asks for.
+    pub condition: Condition,
     /// The missing condition, in words that complete "the nearest clause …" or stand alone.
     pub missing: String,
     pub(crate) sentence: String,

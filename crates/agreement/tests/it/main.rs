@@ -14,6 +14,7 @@ mod declared;
 mod golden;
 mod model;
 mod plain;
+mod rulings;
 mod samples;
 mod signatures;
 mod story;

@@ -43,20 +43,20 @@ pub struct Seen<'a> {
     pub act: Act,
 }
 
-struct Facts<'a> {
-    r: &'a Request,
-    seen: &'a Seen<'a>,
-    getter: Option<&'a Party>,
-    member: Option<&'a str>,
-    categories: Words,
-    purpose: Words,
-    act: Words,
-    reshare: bool,
-    consent: bool,
-    tlp: usize,
-    now: i64,
+pub struct Facts<'a> {
+    pub r: &'a Request,
+    pub seen: &'a Seen<'a>,
+    pub getter: Option<&'a Party>,
+    pub member: Option<&'a str>,
+    pub categories: Words,
+    pub purpose: Words,
+    pub act: Words,
+    pub reshare: bool,
+    pub consent: bool,
+    pub tlp: usize,
+    pub now: i64,
     /// The declared emergency that is called upon, with its first instant.
-    emergency: Option<(&'a Emergency, i64)>,
+    pub emergency: Option<(&'a Emergency, i64)>,
 }
 
 fn categories(r: &Request) -> Words {
@@ -66,13 +66,13 @@ fn categories(r: &Request) -> Words {
     }
 }
 
-fn each(words: Words) -> impl Iterator<Item = usize> {
+pub fn each(words: Words) -> impl Iterator<Item = usize> {
     (0..CATEGORIES.len()).filter(move |i| words & (1 << i) != 0)
 }
 
 impl Facts<'_> {
     /// The strength of the form in which a category is sent.
-    fn sent(&self, category: usize) -> u64 {
+    pub fn sent(&self, category: usize) -> u64 {
         let form = self.r.protection.iter().find(|(c, _)| c.word() == CATEGORIES[category]);
         form.map_or(0, |(_, form)| strength(&form.to_string()))
     }
@@ -90,7 +90,7 @@ impl Facts<'_> {
         };
         seat.unwrap_or_else(|| "ZZ".to_owned())
     }
-    fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         self.r.handling.code.word()
     }
     fn court(&self) -> bool {
@@ -99,25 +99,27 @@ impl Facts<'_> {
 
     /// Whether a share lets everything but the category pass.
     fn shared(&self, s: &Share) -> bool {
-        let own = || {
-            let home = match (self.getter, self.member) {
-                // A member in its own place; handed to another partner, the house has no member there.
-                (Some(g), Some(m)) if self.seen.onward.is_none() => g.member(m).map(|m| m.place.as_str()),
-                (Some(g), None) if g.members.is_empty() => Some(g.place.as_str()),
-                _ => None,
-            };
-            self.r.concerns.len() == 1 && self.r.concerns.iter().all(|c| Some(c.as_str()) == home)
-        };
         s.from == self.seen.giver
             && s.to == self.seen.getter
             && s.scope.purposes & self.purpose != 0
             && s.scope.acts & self.act != 0
             && self.belongs(&s.who)
-            && (!s.own || own())
+            && (!s.own || self.own())
             && self.within(&s.caps)
     }
 
-    fn belongs(&self, who: &Who) -> bool {
+    /// Whether every record concerns the receiver's own place and no other.
+    pub fn own(&self) -> bool {
+        let home = match (self.getter, self.member) {
+            // A member in its own place; handed to another partner, the house has no member there.
+            (Some(g), Some(m)) if self.seen.onward.is_none() => g.member(m).map(|m| m.place.as_str()),
+            (Some(g), None) if g.members.is_empty() => Some(g.place.as_str()),
+            _ => None,
+        };
+        self.r.concerns.len() == 1 && self.r.concerns.iter().all(|c| Some(c.as_str()) == home)
+    }
+
+    pub fn belongs(&self, who: &Who) -> bool {
         // To whom received records are handed on is the onward clauses' matter.
         self.reshare
             || match (who, self.member) {
@@ -177,21 +179,7 @@ impl Text {
         now: i64,
         emergency: Option<(&Emergency, i64)>,
     ) -> Answer {
-        let f = Facts {
-            r,
-            seen,
-            getter: self.party(seen.getter),
-            member: r.member.as_ref().map(|m| m.as_str()),
-            categories: categories(r),
-            purpose: bit(&PURPOSES, r.purpose.word()),
-            act: bit(&ACTS, seen.act.word()),
-            reshare: seen.act == Act::Reshare,
-            consent: r.consent.is_some(),
-            tlp: TLP.iter().position(|t| *t == r.handling.tlp.word()).unwrap(),
-            now,
-            // Only what one party gives the other.
-            emergency: emergency.filter(|_| self.party(seen.giver).is_some()),
-        };
+        let f = self.facts(r, seen, now, emergency);
         let sharing: Vec<&Share> = self.shares.iter().filter(|s| f.shared(s)).collect();
         let clauses = self.refusing(&f);
         let standing = self.standing(&f, &sharing);
@@ -221,8 +209,33 @@ impl Text {
         Answer::Permit { clauses, duties }
     }
 
+    /// The request with what this text knows of it.
+    pub fn facts<'a>(
+        &'a self,
+        r: &'a Request,
+        seen: &'a Seen<'a>,
+        now: i64,
+        emergency: Option<(&'a Emergency, i64)>,
+    ) -> Facts<'a> {
+        Facts {
+            r,
+            seen,
+            getter: self.party(seen.getter),
+            member: r.member.as_ref().map(|m| m.as_str()),
+            categories: categories(r),
+            purpose: bit(&PURPOSES, r.purpose.word()),
+            act: bit(&ACTS, seen.act.word()),
+            reshare: seen.act == Act::Reshare,
+            consent: r.consent.is_some(),
+            tlp: TLP.iter().position(|t| *t == r.handling.tlp.word()).unwrap(),
+            now,
+            // Only what one party gives the other.
+            emergency: emergency.filter(|_| self.party(seen.giver).is_some()),
+        }
+    }
+
     /// The clauses that refuse it.
-    fn refusing(&self, f: &Facts<'_>) -> BTreeSet<String> {
+    pub fn refusing(&self, f: &Facts<'_>) -> BTreeSet<String> {
         let mut out = BTreeSet::new();
         let getter = f.seen.getter;
         for p in &self.protects {

@@ -7,4 +7,5 @@ pub mod ask;
 pub mod decide;
 pub mod dice;
 pub mod made;
+pub mod nearest;
 pub mod text;
