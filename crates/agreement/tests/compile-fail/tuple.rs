@@ -1,0 +1,4 @@
+//! refuse E0423: it is no function.
+pub fn forge(inner: agreement::Redeemed) -> agreement::Permit {
+    agreement::Permit(inner)
+}
