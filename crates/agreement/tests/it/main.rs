@@ -17,6 +17,7 @@ mod model;
 mod plain;
 mod rulings;
 mod samples;
+mod sentences;
 mod signatures;
 mod story;
 

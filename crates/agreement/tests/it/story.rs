@@ -21,7 +21,7 @@ pub fn form(word: &str) -> Protection {
     }
 }
 
-fn request(line: &str) -> (Request, Timestamp) {
+pub fn request(line: &str) -> (Request, Timestamp) {
     let mut words = line.split_whitespace();
     let mut next = || words.next().unwrap_or_else(|| panic!("too few words: {line}"));
     let (from, to, act, purpose, categories) = (next(), next(), next(), next(), next());
