@@ -2,7 +2,8 @@
 //!
 //! Here: reading `*.mou.md` ([`parse`], [`fill`]), what is wrong with a text ([`Diagnostics`]), who signed it
 //! ([`sign`], [`countersign`], [`SignedAgreement`]), the policy it compiles to ([`compile`]), and the decision on one
-//! request ([`Agreements::rule`]), which is the only maker of a [`Permit`].
+//! request ([`Agreements::rule`]), which is the only maker of a [`Permit`], or on a batch of records
+//! ([`Agreements::rule_batch`]).
 //! Elsewhere: envelopes (`ledger::dsse`), pseudonyms and other protections (`privacy`), the crossing itself
 //! (`exchange`), where texts and envelopes are kept (`comity`).
 //! WALL: no file, no socket, no clock; "now" is an argument, so that every ruling can be replayed.
@@ -29,6 +30,7 @@ mod mutants;
 mod agreement;
 mod agreements;
 mod ask;
+mod batch;
 mod certificate;
 mod check;
 mod clash;
@@ -46,6 +48,7 @@ mod policy;
 #[cfg(feature = "prove")]
 pub mod prove;
 mod request;
+mod ruled;
 mod rules;
 mod ruling;
 mod signature;
@@ -57,6 +60,7 @@ pub use agreement::{
     Agreement, Clause, Member, Offence, Power, Recipient, WithoutEffect, WitnessRule, amendment, parse,
 };
 pub use agreements::{Agreements, PERMIT_MICROS};
+pub use batch::{Batch, Counts, Passed};
 pub use certificate::{Certificate, CertificateError, Line, MAX_CERTIFICATE, SolverName};
 pub use clause::{By, Ground, Kind, Survives};
 pub use condition::Condition;
@@ -71,6 +75,7 @@ pub use keys::{
 pub use plain::Permission;
 pub use policy::{Policy, PolicyError, compile};
 pub use request::{Act, Request};
+pub use ruled::{MAX_RULED_RECORD, RULED_RECORD, Ruled, RuledRecord, Rulings};
 pub use ruling::{Denial, Duty, Permit, PermitError, Prohibition, Redeemed, Ruling};
 pub use signature::{
     AGREEMENT_TYPE, Bound, Lasting, SignatureError, SignedAgreement, Verified, countersign, countersign_with,

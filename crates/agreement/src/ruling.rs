@@ -5,12 +5,12 @@
 
 use crate::{Act, Attribution, Condition, IepActions, Request};
 use miette::Diagnostic;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
 use terms::{AgreementId, Category, ClauseId, Digest, MemberId, PartnerId, Purpose, Timestamp};
 
 /// A rule that stands above every agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Prohibition {
     /// A victim's identity never leaves in a form weaker than a pseudonym.
@@ -78,7 +78,7 @@ impl Prohibition {
 }
 
 /// What a permit obliges its holder to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "duty", content = "value")]
 pub enum Duty {
     /// Keep no longer than so many days after the ruling.

@@ -385,6 +385,12 @@ impl SignedAgreement {
         Ok(Self { agreement, policy, signers, bound, changes, memberships, emergencies })
     }
 
+    /// The same with another policy, as no signature would let it be.
+    #[cfg(test)]
+    pub(crate) fn with_policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
     /// The same with a signed change of state.
     ///
     /// # Errors

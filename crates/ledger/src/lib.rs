@@ -2,7 +2,7 @@
 //!
 //! Here: signed envelopes ([`dsse`]), statements without personal data ([`statement`]), salted commitments
 //! ([`commitment`]), tile bytes of C2SP tlog-tiles ([`log`]), signed checkpoints ([`checkpoint`]), proofs ([`proof`]),
-//! cosignatures ([`witness`]), and the verifier that recomputes everything ([`verify`]).
+//! cosignatures ([`witness`]), the tree over a batch ([`tree`]), and the verifier that recomputes everything ([`verify`]).
 //! Elsewhere: where tiles are kept and fenced (`comity::store`), who may append (`agreement`), transport (`exchange`).
 //! WALL: bytes in, bytes out. No file, no socket, no clock.
 //! Bounds: a leaf is at most 65,535 bytes, an envelope's payload 16 MiB, a checkpoint 64 KiB, a log 2^40 leaves.
@@ -19,6 +19,7 @@ pub mod proof;
 pub mod request;
 pub mod statement;
 mod tile;
+pub mod tree;
 pub mod verify;
 pub mod witness;
 

@@ -177,7 +177,7 @@ fn no_leaf(head: &Head, index: u64) -> LedgerError {
     LedgerError::Proof(format!("the log has {} leaves and none at index {index}", head.size))
 }
 
-fn told(error: tlog_tiles::Error) -> LedgerError {
+pub(crate) fn told(error: tlog_tiles::Error) -> LedgerError {
     LedgerError::Proof(error.to_string())
 }
 

@@ -37,7 +37,7 @@ fn worlds() -> Vec<Vec<String>> {
 
 /// The agreements of a world, signed and in force, with an emergency declared under each clause that allows one; and
 /// the interpreter's own reading of the same texts.
-fn known(world: &[String]) -> (Agreements, Vec<text::Text>) {
+pub fn known(world: &[String]) -> (Agreements, Vec<text::Text>) {
     let read: Vec<_> =
         world.iter().map(|t| parse("made", t).unwrap_or_else(|d| panic!("{}", d.render()))).collect();
     let mut agreements = Agreements::new(read.iter().cloned().map(signed).collect());

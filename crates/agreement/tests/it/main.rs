@@ -10,6 +10,7 @@
 use agreement as tested;
 
 mod agrees;
+mod batch;
 mod compile_fail;
 mod declared;
 mod golden;
