@@ -23,14 +23,27 @@ pub enum ProofError {
         help("cvc5 1.3 or newer is needed: `pip install cvc5`, then `--solver tools/cvc5-smtlib`")
     )]
     Solver(String),
-    /// A counterexample does not stand before the evaluator, or the question could not be put: a mistake of this
-    /// program, on which nothing may rest.
+    /// The question could not be put, or its answer not be read: a mistake of this program, on which nothing may rest.
     #[error("the proof contradicts itself: {0}")]
     #[diagnostic(
         code("CMT-0242"),
         help("do not sign this text; report it with the text to the makers of this program")
     )]
     Internal(String),
+    /// The solver's finding does not stand before the evaluator: neither proved nor broken.
+    #[error("the finding was not reproduced: {what}, and the evaluator says otherwise of {request}")]
+    #[diagnostic(
+        code("CMT-0244"),
+        help(
+            "do not sign this text; report it with the text and the solver's version to the makers of this program"
+        )
+    )]
+    NotReproduced {
+        /// What the solver found.
+        what: String,
+        /// The request in the words of the policy's schema.
+        request: String,
+    },
     /// A certificate does not fit.
     #[error(transparent)]
     #[diagnostic(transparent)]

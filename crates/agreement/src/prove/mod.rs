@@ -37,6 +37,8 @@ pub use run::{Counterexample, Proof, Standing, Theorem, prove};
 #[cfg(test)]
 #[expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a failed test should stop, and tests read their rows from files"
 )]

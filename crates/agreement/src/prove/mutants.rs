@@ -1,13 +1,15 @@
 //! A compiler that forgets a rule: the theorem it guarded falls, and no other text hides it.
 
 use super::{
-    Guarantee, Standing,
+    Guarantee, ProofError, Standing,
     enumerate::each_request,
     model::{LANES, Rules},
     prove, solver,
+    witness::{Case, error_of},
 };
 use crate::{Agreement, Policy, Prohibition, compile, parse};
 use cedar_policy::{Authorizer, Decision, Entities};
+use miette::Diagnostic;
 
 fn text() -> Agreement {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../conformance/agreement/broken-none.mou.md");
@@ -94,15 +96,64 @@ fn a_forgotten_rule_is_found() {
     assert_eq!(fallen(&a, &weaker), [Guarantee::Emergency], "a form weaker than its clause asks");
 }
 
+/// The policy with one more rule, which adds to what was asked and so can err: Cedar has no number above the largest.
+fn erring(policy: &Policy, effect: &str) -> Policy {
+    let sum = format!(
+        "@clause(\"9.9\") {effect}(principal, action, resource) when {{ context.records + 1 > 1000 }};"
+    );
+    let rule = cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new("sum")), sum).unwrap();
+    let mut out = policy.clone();
+    let set = if effect == "forbid" { &mut out.rules } else { &mut out.duties };
+    set.add(rule).unwrap();
+    out
+}
+
 #[test]
-fn a_rule_that_can_err_is_found() {
+fn a_rule_that_can_err_is_found_and_the_evaluator_fails_on_the_same_request() {
     if !solver::present() {
         return;
     }
     let a = text();
     let policy = compile(&a).unwrap();
-    let mut rules = policy.rules.clone();
-    let sum = "@clause(\"9.9\") forbid(principal, action, resource) when { context.records + 1 > 1000 };";
-    rules.add(cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new("sum")), sum).unwrap()).unwrap();
-    assert_eq!(fallen(&a, &with(&policy, rules)), [Guarantee::NoError]);
+    // A rule that is skipped opens a door; a duty that is skipped is owed no longer.
+    for effect in ["forbid", "permit"] {
+        let errs = erring(&policy, effect);
+        let proof = prove(&a, &errs, &[Guarantee::NoError], 2, solver::start, &|_, _| {}).unwrap();
+        let Standing::Broken(found) = &proof.theorems[0].standing else { panic!("{effect}: not found") };
+        assert_eq!(found.clauses, ["9.9"]);
+        assert!(found.sentence.contains("overflow"), "the evaluator's own words: {}", found.sentence);
+        let (act, to) = (found.request["act"].clone(), found.request["to"].as_str().unwrap().to_owned());
+        let context = found.request["context"].as_object().unwrap().clone();
+        let case = Case { act: serde_json::from_value(act).unwrap(), to, context };
+        assert_eq!(case.long("records"), i64::MAX, "the one number to which nothing can be added");
+        let set = if effect == "forbid" { &errs.rules } else { &errs.duties };
+        let answer = Authorizer::new().is_authorized(&case.cedar(&errs).unwrap(), set, &Entities::empty());
+        let failed: Vec<String> = answer.diagnostics().errors().map(ToString::to_string).collect();
+        assert!(failed.len() == 1 && failed[0].contains("`sum`"), "no other rule errs: {failed:?}");
+    }
+    assert_eq!(fallen(&a, &erring(&policy, "forbid")), [Guarantee::NoError]);
+}
+
+#[test]
+fn what_the_evaluator_does_not_show_is_no_finding() {
+    let a = text();
+    let policy = compile(&a).unwrap();
+    let errs = erring(&policy, "forbid");
+    let rule = errs.rules.policy(&cedar_policy::PolicyId::new("sum")).unwrap();
+    let mut requests = Vec::new();
+    each_request(&a, &mut |point, _| {
+        if requests.is_empty() {
+            requests.extend(point.case(0));
+        }
+        Ok(())
+    })
+    .unwrap();
+    let mut case = requests.pop().unwrap();
+    // As a solver that is wrong would say: here the rule can be evaluated.
+    case.context.insert("records".to_owned(), 1.into());
+    let said = error_of(&policy, rule, &case).unwrap_err();
+    assert!(matches!(said, ProofError::NotReproduced { .. }), "{said}");
+    assert_eq!(said.code().unwrap().to_string(), "CMT-0244");
+    case.context.insert("records".to_owned(), i64::MAX.into());
+    assert!(error_of(&policy, rule, &case).unwrap().contains("overflow"));
 }

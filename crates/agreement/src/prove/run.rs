@@ -4,7 +4,7 @@ use super::{
     Guarantee, ProofError,
     query::{self, Answer, Asker, Found, Rules},
     spec, tell,
-    witness::{Case, Replay},
+    witness::{self, Case, Replay},
 };
 use crate::{Act, Agreement, Policy};
 use cedar_policy::PolicySet;
@@ -13,7 +13,7 @@ use cedar_policy_symcc::{
     solver::{Solver, SolverError},
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -125,7 +125,7 @@ struct Done {
 /// `told` hears after each question how many of how many are answered.
 ///
 /// # Errors
-/// CMT-0240 the solver could not tell, CMT-0241 it failed, CMT-0242 a counterexample that does not replay. With
+/// CMT-0240 the solver could not tell, CMT-0241 it failed, CMT-0242 its answer could not be read, CMT-0244 a finding was not reproduced. With
 /// [`Unanswered`](super::Unanswered) nothing is asked and every theorem is [`Standing::NotAsked`].
 pub fn prove<S, F>(
     agreement: &Agreement,
@@ -322,11 +322,12 @@ impl<'a> Bench<'a> {
             sentence: tell::sentence(&case, unit.guarantee, unit.which, &clauses),
             clauses,
             held_by,
-            request: json!({ "act": case.act, "to": case.to, "context": case.context }),
+            request: case.json(),
         })
     }
 
-    /// Whether any rule or duty can fail to be evaluated.
+    /// Whether any rule or duty can fail to be evaluated. What the solver finds is replayed: the evaluator has to fail on
+    /// the same rule.
     async fn no_error<S: Solver + Unpin + Send>(
         &self,
         asker: &mut Asker<S>,
@@ -339,14 +340,15 @@ impl<'a> Bench<'a> {
                 let case = Case::read(self.policy, act, &env.request)?;
                 let clause =
                     rule.annotation("clause").or(rule.annotation("standing")).unwrap_or("?").to_owned();
+                let error = witness::error_of(self.policy, rule, &case)?;
                 done.counter = Some(Counterexample {
                     sentence: format!(
-                        "{}, and the rule of {clause} cannot be evaluated, so that it would be skipped.",
+                        "{}, and the rule of {clause} cannot be evaluated, so that it would be skipped ({error}).",
                         tell::deed(&case, Guarantee::NoError)
                     ),
                     clauses: vec![clause],
                     held_by: Vec::new(),
-                    request: json!({ "act": case.act, "to": case.to, "context": case.context }),
+                    request: case.json(),
                 });
                 break;
             }

@@ -31,6 +31,10 @@ impl Case {
         Ok(Self { act, to, context })
     }
 
+    /// As it is told.
+    pub fn json(&self) -> Value {
+        json!({ "act": self.act, "to": self.to, "context": self.context })
+    }
     pub fn text(&self, name: &str) -> &str {
         self.context.get(name).and_then(Value::as_str).unwrap_or_default()
     }
@@ -122,13 +126,10 @@ impl<'a> Replay<'a> {
     /// The same witness in plain words.
     ///
     /// # Errors
-    /// CMT-0242 when the evaluator does not agree with the solver.
+    /// CMT-0244 when the evaluator does not agree with the solver.
     pub fn plain(&self, a: &Agreement, case: Case) -> Result<Case, ProofError> {
         if !self.holds(&case)? {
-            return Err(ProofError::Internal(format!(
-                "the solver found a request that the evaluator does not let pass: {}",
-                Value::Object(case.context)
-            )));
+            return Err(not_reproduced("the solver found a request that is let pass", case));
         }
         let mut best = case;
         // Twice: what was needed at first may not be needed beside what is plain now.
@@ -223,6 +224,27 @@ impl<'a> Replay<'a> {
         }
         Ok(best)
     }
+}
+
+/// Replays a request on which a rule was found to err: what the evaluator says of it.
+///
+/// # Errors
+/// CMT-0244 when the evaluator evaluates the rule without an error.
+pub(crate) fn error_of(
+    policy: &Policy,
+    rule: &cedar_policy::Policy,
+    case: &Case,
+) -> Result<String, ProofError> {
+    let alone = PolicySet::from_policies([rule.clone()]).map_err(|e| ProofError::Internal(e.to_string()))?;
+    let answer = Authorizer::new().is_authorized(&case.cedar(policy)?, &alone, &Entities::empty());
+    let error = answer.diagnostics().errors().next().map(ToString::to_string);
+    error.ok_or_else(|| {
+        not_reproduced("the solver found a request on which a rule cannot be evaluated", case.clone())
+    })
+}
+
+fn not_reproduced(what: &str, case: Case) -> ProofError {
+    ProofError::NotReproduced { what: what.to_owned(), request: case.json().to_string() }
 }
 
 fn own_place(a: &Agreement, case: &Case) -> Option<Value> {
