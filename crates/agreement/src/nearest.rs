@@ -10,7 +10,7 @@ use crate::{
     policy::{rank, tlp_rank},
 };
 use std::collections::BTreeSet;
-use terms::{Category, ClauseId, Protection};
+use terms::{Category, ClauseId, Place, Protection};
 
 /// What is asked for: the condition and its words.
 type Ask = (Condition, String);
@@ -283,7 +283,7 @@ fn said_why(clause: &Clause, f: &Facts) -> String {
                         .filter(|c| rank(form_of(f, *c)) < rank(*form))
                         .map(|c| format!("`{c}` was to be sent as `{}`", form_of(f, c)))
                         .collect();
-                    format!("asks for protection `{form}`, and {}", weak.join(", "))
+                    format!("asks for protection `{form}`, and {}", weak.join(" and "))
                 }
                 Form::Psi { set, reveal } => {
                     format!(
@@ -319,6 +319,9 @@ fn said_why(clause: &Clause, f: &Facts) -> String {
                 "lets it be handed on with the provider's written consent only".to_owned()
             }
         },
+        Body::Place(_) if f.place == Place::UNKNOWN => {
+            "says where it may rest, and where it would rest was not stated".to_owned()
+        }
         Body::Place(p) if p.places.len() <= 8 => {
             let places: Vec<&str> = p.places.iter().map(|p| p.value.as_str()).collect();
             format!("lets it rest in {} only, and `{}` was given", list(&places), f.place)
