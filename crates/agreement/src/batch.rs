@@ -311,6 +311,7 @@ fn same(a: &Request, b: &Request) -> bool {
         member,
         act,
         categories,
+        labels,
         purpose,
         protection,
         handling,
@@ -328,6 +329,8 @@ fn same(a: &Request, b: &Request) -> bool {
         bytes: _,
     } = a;
     (from, to, member, act) == (&b.from, &b.to, &b.member, &b.act)
+        // Of a label a ruling looks at its categories alone.
+        && (labels == &b.labels || a.counted_categories() == b.counted_categories())
         && (categories, purpose, protection) == (&b.categories, &b.purpose, &b.protection)
         && (handling, origin, place, concerns) == (&b.handling, &b.origin, &b.place, &b.concerns)
         && (records, case, matching, budget) == (&b.records, &b.case, &b.matching, &b.budget)

@@ -9,7 +9,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
-use terms::{CaseId, Category, Digest, ExhibitId, Handling, MemberId, PartnerId, Place, Protection, Purpose};
+use terms::{
+    CaseId, Category, Digest, ExhibitId, Handling, Label, Labeller, Labelling, MemberId, PartnerId, Place,
+    Protection, Purpose, Timestamp,
+};
 
 /// What is to be done with the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,6 +75,10 @@ pub struct Request {
     /// Every category the records have. Empty: not labelled, and so `victim-identity`, the strictest.
     #[serde(default)]
     pub categories: BTreeSet<Category>,
+    /// Who or what says of which categories they are, and how. What a label states counts, also where `categories` leaves
+    /// it out; a label's reason stays at home.
+    #[serde(default)]
+    pub labels: Vec<Label>,
     /// What for.
     pub purpose: Purpose,
     /// The form in which each category is sent. A category without an entry counts as sent in clear.
@@ -130,6 +137,7 @@ impl Request {
             member: None,
             act,
             categories: BTreeSet::new(),
+            labels: Vec::new(),
             purpose,
             protection: BTreeMap::new(),
             handling,
@@ -156,6 +164,16 @@ impl Request {
         self
     }
 
+    /// The same request with this label, its reason left out, besides those already stated.
+    #[must_use]
+    pub fn labelled(mut self, label: &Label) -> Self {
+        let label = label.without_reason();
+        if !self.labels.contains(&label) {
+            self.labels.push(label);
+        }
+        self
+    }
+
     /// The same request for a case, for this reason.
     #[must_use]
     pub fn in_case(mut self, case: CaseId, reason: impl Into<String>) -> Self {
@@ -178,13 +196,28 @@ impl Request {
         self
     }
 
-    /// The categories a ruling counts with: those stated, or the strictest where none is.
+    /// The categories a ruling counts with: those stated, here or in a label, or the strictest where none is.
     pub fn counted_categories(&self) -> BTreeSet<Category> {
-        if self.categories.is_empty() {
-            BTreeSet::from([Category::STRICTEST])
-        } else {
-            self.categories.clone()
+        let labelled = self.labels.iter().flat_map(|l| &l.categories);
+        let all: BTreeSet<Category> = self.categories.iter().chain(labelled).copied().collect();
+        if all.is_empty() { BTreeSet::from([Category::STRICTEST]) } else { all }
+    }
+
+    /// For each category that counts, who or what labelled it, how and when last, as the ledger tells it: without names
+    /// and reasons. An empty list: nobody did.
+    pub(crate) fn told_labels(&self) -> BTreeMap<Category, Vec<Told<'_>>> {
+        let mut told: BTreeMap<Category, Vec<Told<'_>>> =
+            self.counted_categories().into_iter().map(|c| (c, Vec::new())).collect();
+        for label in &self.labels {
+            for category in &label.categories {
+                let list = told.entry(*category).or_default();
+                match list.iter_mut().find(|t| (t.by, t.how) == (&label.by, label.how)) {
+                    Some(known) => known.at = known.at.max(label.at),
+                    None => list.push(Told { by: &label.by, how: label.how, at: label.at }),
+                }
+            }
         }
+        told
     }
 
     /// The form a ruling counts with for `category`: clear where none is stated, and also for forms that protect
@@ -195,6 +228,14 @@ impl Request {
             Some(form) => *form,
         }
     }
+}
+
+/// Who labelled a category, as the ledger tells it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Told<'a> {
+    by: &'a Labeller,
+    how: Labelling,
+    at: Timestamp,
 }
 
 fn unknown() -> Spent {

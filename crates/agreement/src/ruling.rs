@@ -383,9 +383,9 @@ impl Ruling {
         matches!(self, Self::Deny(_))
     }
 
-    /// What the ledger says about this ruling (`comity.ruling/1`): partners, member, act, purpose, categories,
-    /// clauses, duties. It holds no personal data and NOT the digest of the bytes: the leaf's subject is the caller's
-    /// salted commitment of it.
+    /// What the ledger says about this ruling (`comity.ruling/1`): partners, member, act, purpose, categories, who
+    /// labelled each and how, clauses, duties. It holds no personal data (a person stands under a pseudonym, and no reason
+    /// is told) and NOT the digest of the bytes: the leaf's subject is the caller's salted commitment of it.
     pub fn statement(&self, request: &Request, now: Timestamp) -> serde_json::Value {
         let mut out = serde_json::json!({
             "schema": "comity.ruling/1",
@@ -396,6 +396,7 @@ impl Ruling {
             "act": request.act,
             "purpose": request.purpose,
             "categories": request.counted_categories(),
+            "labels": request.told_labels(),
             "records": request.records,
         });
         let more = match self {

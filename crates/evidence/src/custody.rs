@@ -10,7 +10,7 @@ use ledger::{
     statement::{PredicateType, Statement},
 };
 use serde::{Deserialize, Serialize};
-use terms::{Digest, Obtained, PartnerId, PersonId, Place, Timestamp};
+use terms::{Category, Digest, Obtained, PartnerId, PersonId, Place, Timestamp};
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub enum Act {
     Lift,
     /// Marked in a case's disclosure schedule.
     Disclose,
+    /// Labelled: of which categories it is.
+    Label,
     /// Stamped by a time-stamping authority (RFC 3161).
     Stamp,
     /// Packed for an addressee.
@@ -120,6 +122,9 @@ pub struct Event {
     /// Marks in a disclosure schedule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
+    /// Categories that a label states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Category>,
     /// SHA-256 of a document that stands behind the act: the approval that two persons signed, a time-stamp token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Digest>,
@@ -195,6 +200,7 @@ mod tests {
             second: None,
             until: None,
             marks: Vec::new(),
+            categories: Vec::new(),
             document: None,
         }
     }

@@ -103,6 +103,7 @@ impl Counts {
             obtained: Obtained::Voluntary,
             records: self.places.len() as u64,
             bytes: serde_json::to_vec(self).map_err(|e| refused(&e.to_string()))?,
+            labels: Vec::new(),
         })
     }
 }

@@ -10,7 +10,8 @@ use agreement::{Act, Budget, Matching, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use terms::{
-    CaseId, Category, Digest, ExhibitId, Handling, MemberId, Obtained, PartnerId, Place, Protection, Purpose,
+    CaseId, Category, Digest, ExhibitId, Handling, Label, MemberId, Obtained, PartnerId, Place, Protection,
+    Purpose,
 };
 
 /// The schema of a payload.
@@ -76,6 +77,10 @@ pub struct Item {
     /// Its bytes; base64 (RFC 4648 section 4) in JSON.
     #[serde(with = "crate::encoding")]
     pub bytes: Vec<u8>,
+    /// At the giver: who says that it is of these categories. It does not cross: what the getter
+    /// knows is that the giver states the categories.
+    #[serde(skip)]
+    pub labels: Vec<Label>,
 }
 
 impl Payload {
@@ -182,6 +187,9 @@ impl Payload {
         request.member = self.member.clone();
         request.categories = forms.keys().copied().collect();
         request.protection = forms;
+        for label in self.items.iter().flat_map(|i| &i.labels) {
+            request = request.labelled(label);
+        }
         request.origin = self.origin.clone();
         request.concerns = self.concerns.clone();
         request.consent = self.consent;
@@ -201,6 +209,14 @@ impl Payload {
 }
 
 impl Item {
+    /// The same item, of these categories besides its own, as this label says.
+    #[must_use]
+    pub fn labelled(mut self, label: Label) -> Self {
+        self.categories.extend(&label.categories);
+        self.labels.push(label);
+        self
+    }
+
     fn check(&self) -> Result<(), ExchangeError> {
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let fits = (1..=MAX_NAME).contains(&self.name.len());

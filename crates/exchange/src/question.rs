@@ -83,6 +83,7 @@ impl Question {
             obtained: Obtained::Requested,
             records: self.assets.len() as u64,
             bytes: serde_json::to_vec(self).map_err(|e| refused("the question", &e.to_string()))?,
+            labels: Vec::new(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The words of Comity as types.
 //!
 //! Here: ids, time, place, partners, categories, handling, purposes, protections, exhibit kinds, channels,
-//! findings, sightings, instruments. Every public type has its entry in `GLOSSARY.md`.
+//! findings, labels, sightings, instruments. Every public type has its entry in `GLOSSARY.md`.
 //! Elsewhere: what is *done* with them. This crate knows no other crate of ours and does no IO.
 //! A type enters only when two crates that must not know each other need it.
 #![deny(missing_docs)]
@@ -13,6 +13,7 @@ mod exhibit;
 mod finding;
 mod handling;
 mod id;
+mod label;
 mod partner;
 mod place;
 mod sighting;
@@ -28,6 +29,7 @@ pub use id::{
     ActionId, AgreementId, CaseId, ClauseId, Digest, ExhibitId, FindingId, IdError, MemberId, PartnerId,
     PlanId, ReleaseId, ThreatId,
 };
+pub use label::{Label, Labeller, Labelling, Settled, weaker};
 pub use partner::{PersonId, Role};
 pub use place::Place;
 pub use sighting::Sighting;

@@ -1,5 +1,6 @@
 //! People and their roles inside a partner.
 
+use crate::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -7,6 +8,14 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PersonId(pub String);
+
+impl PersonId {
+    /// The pseudonym by which the ledger knows a person: it follows from their key (hexadecimal text), and names nobody.
+    pub fn of_key(key: &str) -> Self {
+        let digest = Digest::of(format!("comity.person/1 {key}").as_bytes()).to_string();
+        Self(format!("key-{}", digest.get(..32).unwrap_or_default()))
+    }
+}
 
 impl fmt::Display for PersonId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

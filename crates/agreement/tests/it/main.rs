@@ -14,6 +14,7 @@ mod batch;
 mod compile_fail;
 mod declared;
 mod golden;
+mod labels;
 mod model;
 mod plain;
 mod rulings;

@@ -281,6 +281,20 @@ pub enum CaseVerb {
         #[arg(long, value_name = "ID", required = true)]
         exhibit: Vec<String>,
     },
+    /// Show of which categories a case's exhibits are and who says so, or label exhibits by hand.
+    Label {
+        /// The case.
+        case: String,
+        /// An exhibit, by its id or first digits (repeatable); without one, every exhibit of the case is shown.
+        #[arg(long, value_name = "ID")]
+        exhibit: Vec<String>,
+        /// A category that they are of (repeatable); without one they are shown only.
+        #[arg(long, value_name = "WORD", requires = "exhibit")]
+        category: Vec<String>,
+        /// Why; needed where the label is weaker than what counts. It stays here, the ledger holds a commitment to it.
+        #[arg(long, value_name = "TEXT", requires = "category")]
+        reason: Option<String>,
+    },
     /// Place a preservation duty: it beats recall, retention and erasure.
     Hold {
         /// A case, an exhibit (its id or first digits), or `everything`.
@@ -666,8 +680,8 @@ pub struct Share {
     /// What.
     #[arg(value_enum)]
     pub what: What,
-    /// The case (for a question: the plan).
-    #[arg(long, value_name = "ID", required_if_eq_any([("what", "indicators"), ("what", "question")]))]
+    /// The case; for a question the plan, for an exhibit `CASE/EXHIBIT`.
+    #[arg(long, value_name = "ID", required_if_eq_any([("what", "indicators"), ("what", "question"), ("what", "exhibit")]))]
     pub of: Option<String>,
     /// To which partner.
     #[arg(long, value_name = "PARTNER")]

@@ -5,7 +5,7 @@ use super::errors::Fault;
 use super::home::Meant;
 use super::laboratory::more;
 use super::out::{Out, Table, count, counted};
-use super::{Done, Outcome, custody};
+use super::{Done, Outcome, custody, labels};
 use crate::node::Node;
 use crate::node::error::NodeError;
 use serde::Serialize;
@@ -77,7 +77,14 @@ pub async fn case(meant: &Meant, verb: &CaseVerb, out: &mut Out) -> Done {
     match verb {
         CaseVerb::Open { title, threat } => open(&node, title, threat, out).await?,
         CaseVerb::List => list(&node, out).await?,
-        CaseVerb::Show { case } => show(&node.case_show(case).await?, out),
+        CaseVerb::Show { case } => {
+            let case = node.case_show(case).await?;
+            show(&case, out);
+            labels::line(&node, &case, out).await?;
+        }
+        CaseVerb::Label { case, exhibit, category, reason } => {
+            labels::label(&node, case, exhibit, category, reason.as_deref(), out).await?
+        }
         CaseVerb::Note { case, text } => show(&node.case_note(case, text).await?, out),
         CaseVerb::Gather { case, exhibit } => show(&node.gather(case, exhibit).await?, out),
         CaseVerb::Refresh { case } => show(&node.case_refresh(case).await?, out),

@@ -2,10 +2,12 @@
 
 use super::args::Analyze;
 use super::errors::Fault;
+use super::labels::counts_as;
 use super::laboratory::more;
 use super::out::{Out, Table, count, cut, money, short};
 use crate::node::Node;
 use crate::node::error::NodeError;
+use crate::node::label::Labelled;
 use crate::store::findings::{self, Kept};
 use crate::store::{exhibits, exhibits::Exhibit};
 use futures::TryStreamExt as _;
@@ -234,9 +236,15 @@ pub async fn explain(node: &Node, id: &str, out: &mut Out) -> Result<(), Fault> 
         id: id.to_owned(),
         list: "`comity analyze --json` (at least 6 digits)",
     })?;
-    let mut rests: Vec<(ExhibitId, Option<Exhibit>)> = Vec::new();
-    for exhibit in kept.finding.exhibits.iter().take(MOST_EXHIBITS) {
-        rests.push((*exhibit, exhibits::find(&mut conn, exhibit).await?));
+    let mut rests: Vec<Rest> = Vec::new();
+    for id in kept.finding.exhibits.iter().take(MOST_EXHIBITS) {
+        rests.push(Rest { id: *id, exhibit: exhibits::find(&mut conn, id).await?, label: None });
+    }
+    drop(conn);
+    for rest in &mut rests {
+        if let Some(exhibit) = &rest.exhibit {
+            rest.label = Some(node.labelled(exhibit).await?);
+        }
     }
     out.object(&Explained { line: Line::of(&kept), rests_on: rests.iter().map(rests_on).collect() });
     let finding = &kept.finding;
@@ -250,11 +258,11 @@ pub async fn explain(node: &Node, id: &str, out: &mut Out) -> Result<(), Fault> 
         out.labelled("refuted", &format!("by {by}"));
     }
     out.heading("It rests on:");
-    let mut table = Table::new(&["exhibit", "kind", "name"]);
-    for (id, exhibit) in &rests {
+    let mut table = Table::new(&["exhibit", "kind", "counts as", "name"]);
+    for Rest { id, exhibit, label } in &rests {
         let kind = exhibit.as_ref().map(|e| e.kind.to_string()).unwrap_or_default();
         let names = exhibit.as_ref().map(|e| e.names.join(", ")).unwrap_or_default();
-        table.row([id.to_string(), kind, names]);
+        table.row([id.to_string(), kind, label.as_ref().map(counts_as).unwrap_or_default(), names]);
     }
     out.table(&table);
     more(finding.exhibits.len(), MOST_EXHIBITS, out);
@@ -270,9 +278,18 @@ struct Explained<'a> {
     rests_on: Vec<serde_json::Value>,
 }
 
-fn rests_on((id, exhibit): &(ExhibitId, Option<Exhibit>)) -> serde_json::Value {
+/// One exhibit that a finding rests on.
+struct Rest {
+    id: ExhibitId,
+    exhibit: Option<Exhibit>,
+    label: Option<Labelled>,
+}
+
+fn rests_on(Rest { id, exhibit, label }: &Rest) -> serde_json::Value {
     match exhibit {
-        Some(e) => serde_json::json!({ "exhibit": id, "kind": e.kind, "names": e.names, "size": e.size }),
+        Some(e) => serde_json::json!({
+            "exhibit": id, "kind": e.kind, "names": e.names, "size": e.size, "label": label,
+        }),
         None => serde_json::json!({ "exhibit": id }),
     }
 }

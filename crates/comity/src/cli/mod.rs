@@ -18,6 +18,7 @@ mod errors;
 mod findings;
 mod generate;
 mod home;
+mod labels;
 mod laboratory;
 mod matching;
 mod operation;

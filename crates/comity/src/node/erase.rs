@@ -3,7 +3,7 @@
 //! The order, each step durable before the next, each harmless when done again:
 //! ```text
 //! begun    two persons' approval and the list of exhibits are kept
-//! cleaned  findings, jobs, names, telemetry rows, threats and plans go; cases forget what rested on them
+//! cleaned  findings, jobs, names, labels, telemetry rows, threats and plans go; cases forget what rested on them
 //! closed   per exhibit: key and salt destroyed, then the sealed object; custody and its leaf
 //! done     telemetry files, tmp/ and outbox/ cleared; the state store rewritten and its log cut to nothing
 //! ```
@@ -17,6 +17,7 @@ use super::Node;
 use super::erased::Traces;
 use super::error::NodeError;
 use super::hold::reason;
+use super::label::KeptLabel;
 use super::people::Approval;
 use super::share::KeptRelease;
 use crate::store::records::{self, Noun, Record};
@@ -68,7 +69,7 @@ pub struct Erasure {
     pub findings: u64,
     /// Plans, outcomes, threats and answers taken out, by table.
     pub taken_out: BTreeMap<String, Vec<String>>,
-    /// Texts of cases that were blanked.
+    /// Texts of cases and reasons of labels that were blanked.
     pub blanked: u64,
     /// Folders of packages that were written with one of the exhibits: outside this home, for a person to see to.
     pub packages: Vec<String>,
@@ -311,6 +312,8 @@ impl Node {
                 Err(e) => return Err(e.into()),
             }
             let mut conn = self.state.read().await?;
+            // As an item of a release is called that is this exhibit as it is.
+            traces.add(format!("exhibit-{id}").as_bytes());
             for name in exhibits::find(&mut conn, id).await?.map(|e| e.names).unwrap_or_default() {
                 // The name alone, and without its ending: folders are the operator's own.
                 let path = Path::new(&name);
@@ -369,6 +372,14 @@ impl Node {
             if case != record.body {
                 erasure.blanked += blanked;
                 records::CASES.put(&mut tx, &Record { at: now, body: case, ..record }).await?;
+            }
+        }
+        for mut record in records::LABELS.all::<KeptLabel>(&mut tx).await? {
+            if record.body.label.reason.as_ref().is_some_and(|r| traces.hit(r.as_bytes())) {
+                record.body.label.reason = Some(GONE.to_owned());
+                record.body.salt = None;
+                records::LABELS.put(&mut tx, &record).await?;
+                erasure.blanked += 1;
             }
         }
         let ids: BTreeSet<String> = erasure.exhibits.iter().map(ToString::to_string).collect();

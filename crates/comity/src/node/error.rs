@@ -255,6 +255,55 @@ pub enum NodeError {
         /// Why.
         why: String,
     },
+    /// A word that is no category.
+    #[error("`{word}` is no category")]
+    #[diagnostic(code("CMT-1281"), help("one of {all}"))]
+    NoCategory {
+        /// The word.
+        word: String,
+        /// The vocabulary.
+        all: String,
+    },
+    /// A label would take a category away, and nobody says why.
+    #[error("exhibit {exhibit} counts as {was}; {new} is weaker, and no reason is given")]
+    #[diagnostic(
+        code("CMT-1282"),
+        help("a person may label weaker, and says why: `comity case label … --reason TEXT --person NAME`")
+    )]
+    Weaker {
+        /// The exhibit.
+        exhibit: terms::ExhibitId,
+        /// As what it counts.
+        was: String,
+        /// What was to be said of it.
+        new: String,
+    },
+    /// A label of nobody whose word counts.
+    #[error("`{person}` cannot label: {why}")]
+    #[diagnostic(
+        code("CMT-1283"),
+        help("`comity case people` lists who is here with which key; name one of them with --person")
+    )]
+    NoLabeller {
+        /// Who.
+        person: terms::PersonId,
+        /// Why not.
+        why: String,
+    },
+    /// An exhibit that is not here any more, or that never leaves.
+    #[error("exhibit {exhibit} cannot be {doing}: {why}")]
+    #[diagnostic(
+        code("CMT-1284"),
+        help("`comity case label CASE` lists the exhibits of a case with their labels")
+    )]
+    NotThisExhibit {
+        /// The exhibit.
+        exhibit: terms::ExhibitId,
+        /// What was to be done with it.
+        doing: &'static str,
+        /// Why not.
+        why: String,
+    },
     /// An erasure has not come to its end.
     #[error("the erasure has not come to its end: {what}")]
     #[diagnostic(
@@ -363,7 +412,11 @@ impl NodeError {
     /// How the command ends.
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Refused { .. } | Self::FourEyes { .. } | Self::RevealsMore { .. } => Ending::Refused,
+            Self::Refused { .. }
+            | Self::FourEyes { .. }
+            | Self::RevealsMore { .. }
+            | Self::Weaker { .. }
+            | Self::NoLabeller { .. } => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Held { .. }) => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Stamp(_)) | Self::Certificate(_) => Ending::NotVerified,
             Self::Signature(
@@ -384,7 +437,9 @@ impl NodeError {
             | Self::NothingShown { .. }
             | Self::NotJoined { .. } => Ending::NotVerified,
             Self::CannotTell { .. } => Ending::CannotTell,
-            Self::Id(_) | Self::Value { .. } | Self::NotVerifiable { .. } => Ending::Usage,
+            Self::Id(_) | Self::Value { .. } | Self::NoCategory { .. } | Self::NotVerifiable { .. } => {
+                Ending::Usage
+            }
             _ => Ending::Error,
         }
     }

@@ -13,11 +13,13 @@ pub mod disclose;
 pub mod erase;
 mod erased;
 pub mod error;
+mod exhibit;
 pub mod hand;
 mod heads;
 pub mod hold;
 pub mod ingest;
 pub mod keys;
+pub mod label;
 pub mod matching;
 pub mod measure;
 pub mod noisy;
@@ -294,6 +296,7 @@ impl Node {
             second: None,
             until: None,
             marks: Vec::new(),
+            categories: Vec::new(),
             document: None,
         }
     }
@@ -337,8 +340,7 @@ impl Node {
     pub(crate) fn on_ledger(&self, event: &Event, leaf: &str) -> Event {
         let mut told = event.clone();
         if let Some(key) = self.keys.public.people.get(&event.who.0) {
-            let digest = Digest::of(format!("comity.person/1 {key}").as_bytes()).to_string();
-            told.who = PersonId(format!("key-{}", digest.get(..32).unwrap_or_default()));
+            told.who = PersonId::of_key(key);
         }
         if let Why::House(words) = &event.why {
             let salt = Salt::from_bytes(Digest::of(format!("comity.words/1 {leaf}").as_bytes()).0);

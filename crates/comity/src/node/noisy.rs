@@ -24,7 +24,7 @@ use miette::Diagnostic as _;
 use privacy::dp::{self, Devices};
 use privacy::{Epsilon, Odometer, Period, Span};
 use serde::Serialize;
-use terms::Timestamp;
+use terms::{Label, Timestamp};
 
 /// Most pairs of bot and place of one span that are read into memory (some 100 bytes each).
 const MOST_BOTS: usize = 10_000_000;
@@ -205,7 +205,9 @@ impl Node {
                 written(noisy, drawn, now)
             }
         };
-        payload.items.push(answer.item("noisy-counts.json")?);
+        let item = answer.item("noisy-counts.json")?;
+        let label = Label::by_rule("comity.share/noisy-counts", 1, item.categories.clone(), now);
+        payload.items.push(item.labelled(label));
         if !dry {
             noisy.answer = Some(answer);
         }

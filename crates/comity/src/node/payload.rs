@@ -15,13 +15,20 @@ use exchange::question::Question;
 use exchange::{Item, Payload, stix, victims};
 use std::collections::BTreeSet;
 use terms::{
-    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Obtained, PartnerId, Place, Protection,
+    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Label, Obtained, PartnerId, Place, Protection,
     Timestamp, Tlp,
 };
 
+/// What indicators are anyway.
+const INDICATED: [Category; 3] =
+    [Category::C2Infrastructure, Category::MalwareSample, Category::NetworkIndicator];
 /// Rows of one victims' file or of one file of sightings.
 const MOST_ROWS: usize = 200_000;
 
+/// Version of the rules by which what is written here is labelled.
+const RULES: u32 = 1;
+
+/// An item that a rule of this program writes; the rule says of which category that is.
 fn item(
     name: &str,
     media: &str,
@@ -29,26 +36,29 @@ fn item(
     protection: Protection,
     records: u64,
     bytes: Vec<u8>,
+    now: Timestamp,
 ) -> Item {
+    let rule = format!("comity.share/{}", name.split(['.', '-']).next().unwrap_or(name));
     Item {
         name: name.to_owned(),
         media_type: media.to_owned(),
-        categories: BTreeSet::from([category]),
+        categories: BTreeSet::new(),
         protection,
         obtained: Obtained::Voluntary,
         records,
         bytes,
+        labels: Vec::new(),
     }
+    .labelled(Label::by_rule(&rule, RULES, [category], now))
 }
 
 /// What an authority document speaks of: criminals' infrastructure, or accounts. One that names no account (`*`) tells of
-/// none, and counts as a token; one that does, and one that cannot be read, is in clear.
-fn category_of_authority(bytes: &[u8]) -> (Category, Protection) {
-    match takedown::Authority::parse(bytes) {
-        Ok(a) if a.class != terms::AssetClass::Account => (Category::C2Infrastructure, Protection::Clear),
-        Ok(a) if a.targets.iter().all(|t| t == "*") => (Category::BankAccount, Protection::Token),
-        Ok(_) => (Category::BankAccount, Protection::Clear),
-        Err(_) => (Category::STRICTEST, Protection::Clear),
+/// none, and counts as a token; one that does is in clear. None for one that cannot be read: no rule can label it.
+pub(super) fn category_of_authority(bytes: &[u8]) -> Option<(Category, Protection)> {
+    match takedown::Authority::parse(bytes).ok()? {
+        a if a.class != terms::AssetClass::Account => Some((Category::C2Infrastructure, Protection::Clear)),
+        a if a.targets.iter().all(|t| t == "*") => Some((Category::BankAccount, Protection::Token)),
+        _ => Some((Category::BankAccount, Protection::Clear)),
     }
 }
 
@@ -70,10 +80,14 @@ impl Node {
                 payload.concerns = BTreeSet::from([place]);
                 payload.items.push(self.victims(wish, place, now).await?);
             }
-            What::Counts => payload.items.push(self.counts().await?),
+            What::Counts => payload.items.push(self.counts(now).await?),
             What::Question => {
-                payload.items.push(Question::new(self.plan_assets(&wish.of).await?)?.item("question.json")?)
+                let item = Question::new(self.plan_assets(&wish.of).await?)?.item("question.json")?;
+                let categories = item.categories.clone();
+                let label = Label::by_rule("comity.share/question", RULES, categories, now);
+                payload.items.push(item.labelled(label));
             }
+            What::Exhibit => payload.items.push(self.exhibit_item(wish).await?),
             What::Sightings => payload.items.push(self.sightings(wish, now).await?),
             What::Authorities => payload.items = self.authorities().await?,
             What::Accounts => payload.items.push(self.accounts(wish, now).await?),
@@ -114,14 +128,20 @@ impl Node {
                 "run `comity analyze` and `comity case open`",
             ));
         }
-        Ok(item(
+        // A list's lines cross word by word: what a person said of the list holds of them.
+        let listed = findings.iter().filter(|f| matches!(f.body, FindingBody::Indicator { .. }));
+        let lists: BTreeSet<ExhibitId> = listed.flat_map(|f| f.exhibits.iter().copied()).collect();
+        let beyond = self.beyond(&lists, &INDICATED).await?;
+        let item = item(
             "indicators.stix.json",
             "application/stix+json",
             Category::C2Infrastructure,
             Protection::Clear,
             written.objects,
             written.bytes,
-        ))
+            now,
+        );
+        Ok(beyond.into_iter().fold(item, Item::labelled))
     }
 
     async fn place_of(&self, wish: &Wish, now: Timestamp) -> Result<Place, NodeError> {
@@ -175,6 +195,7 @@ impl Node {
             Protection::Clear,
             rows.len() as u64,
             bytes,
+            now,
         ))
     }
 
@@ -197,7 +218,7 @@ impl Node {
         Ok(())
     }
 
-    async fn counts(&self) -> Result<Item, NodeError> {
+    async fn counts(&self, now: Timestamp) -> Result<Item, NodeError> {
         let places = self.tables().await?.per_place(Window::ALL, 1).await?;
         let counted: Vec<(Place, u64)> = places.iter().map(|p| (p.place, p.bots)).collect();
         let kept = privacy::suppress(&counted, SMALLEST);
@@ -218,6 +239,7 @@ impl Node {
             Protection::Aggregate(SMALLEST),
             records,
             bytes,
+            now,
         ))
     }
 
@@ -250,7 +272,8 @@ impl Node {
             );
             bytes.extend_from_slice(line.as_bytes());
         }
-        Ok(item("sightings.csv", "text/csv", Category::SinkholeLog, Protection::Pseudonym, records, bytes))
+        let (category, form) = (Category::SinkholeLog, Protection::Pseudonym);
+        Ok(item("sightings.csv", "text/csv", category, form, records, bytes, now))
     }
 
     /// The tokens of the agreement in force with a partner, in the month of `now`.
@@ -289,10 +312,18 @@ impl Node {
             let bytes = self.vault.read(&exhibit.id, MOST_DOCUMENT).await?;
             let short: String = exhibit.id.to_string().chars().take(16).collect();
             let name = format!("authority-{short}.json");
-            let (category, protection) = category_of_authority(&bytes);
-            let mut one = item(&name, "application/json", category, protection, 1, bytes);
-            one.obtained = exhibit.obtained;
-            items.push(one);
+            let form = category_of_authority(&bytes).map_or(Protection::Clear, |(_, form)| form);
+            let settled = self.settled(&exhibit).await?;
+            items.push(Item {
+                name,
+                media_type: "application/json".into(),
+                categories: settled.categories().clone(),
+                protection: form,
+                obtained: exhibit.obtained,
+                records: 1,
+                bytes,
+                labels: settled.labels().to_vec(),
+            });
         }
         if items.is_empty() {
             return Err(nothing(
@@ -337,6 +368,7 @@ impl Node {
             Protection::Token,
             records,
             bytes,
+            now,
         ))
     }
 }

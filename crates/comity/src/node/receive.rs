@@ -111,7 +111,11 @@ impl Node {
             let name = format!("{}/{}", accepted.header().release, item.name);
             let source = Source::Bytes(name, item.bytes.clone());
             let taken = self.ingest(vec![source], &manner(item.obtained), &|_| ()).await?;
-            exhibits.extend(taken.taken.iter().map(|t| t.exhibit));
+            for taken in &taken.taken {
+                let giver = &accepted.header().from;
+                self.keep_source_label(taken.exhibit, giver, &item.categories, now).await?;
+                exhibits.push(taken.exhibit);
+            }
         }
         let answers = accepted.answers(&self.covert().await?)?;
         let hits = answers.iter().filter(|a| a.hit).count();

@@ -22,7 +22,7 @@ use ledger::statement::{PredicateType, Statement};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use terms::{
-    CaseId, Category, Compression, Digest, ExhibitId, ExhibitKind, Handling, HandlingCode, MemberId,
+    CaseId, Category, Compression, Digest, ExhibitId, ExhibitKind, Handling, HandlingCode, Label, MemberId,
     Obtained, PartnerId, Protection, Purpose, ReleaseId, Timestamp, Tlp,
 };
 use uuid::Uuid;
@@ -51,6 +51,8 @@ pub enum What {
     Authorities,
     /// Accounts through which money moved, as tokens.
     Accounts,
+    /// One exhibit of a case as it is, in the categories of its labels.
+    Exhibit,
 }
 
 /// One wish to share.
@@ -58,7 +60,7 @@ pub enum What {
 pub struct Wish {
     /// What.
     pub what: What,
-    /// The case, or the plan of a question.
+    /// The case, the plan of a question, or `CASE/EXHIBIT`.
     pub of: String,
     /// To whom.
     pub with: PartnerId,
@@ -73,6 +75,9 @@ pub struct Wish {
 impl Wish {
     /// The case it is for. A question is about a plan.
     pub(super) fn case(&self) -> Result<Option<CaseId>, NodeError> {
+        if self.what == What::Exhibit {
+            return super::exhibit::case_of(&self.of).map(Some);
+        }
         let stated = self.what != What::Question && !self.of.is_empty();
         Ok(stated.then(|| CaseId::new(&self.of)).transpose()?)
     }
@@ -170,7 +175,14 @@ impl Node {
         let agreements = self.agreements().await?;
         // First the wish itself: what will be refused opens no record.
         let mut noisy = self.noisy_asked(wish, now).await?;
-        let asked = match self.asked(wish, noisy.as_ref(), &agreements, now)? {
+        let (labelled, settled) = match wish.what {
+            What::Exhibit => {
+                let (request, settled) = self.exhibit_asked(wish, self.request(wish)).await?;
+                (Some(request), Some(settled))
+            }
+            _ => (self.asked(wish, noisy.as_ref(), &agreements, now)?, None),
+        };
+        let asked = match labelled {
             Some(asked) => {
                 let spent = self.spent(&agreements, &asked, now, "").await?;
                 Some(asked.after(spent))
@@ -188,6 +200,9 @@ impl Node {
             if let Some((mut error, said)) = said {
                 if let Some(noisy) = &noisy {
                     noisy.explain(&mut error);
+                }
+                if let Some(settled) = &settled {
+                    super::exhibit::explain(&wish.of, settled, &mut error);
                 }
                 if !dry {
                     let text = serde_json::to_vec(&asked).unwrap_or_default();
@@ -257,6 +272,9 @@ impl Node {
         };
         let kept = (sealed.id, sealed.commitment, bytes.len() as u64);
         self.keep_release(&released.record, kept, &crossing, noisy.as_ref(), now).await?;
+        if wish.what == What::Exhibit {
+            self.note_exhibit(&wish.of, &clauses).await?;
+        }
         Ok(Shared {
             schema: "comity.shared/1",
             release: Some(id),
@@ -272,7 +290,7 @@ impl Node {
     }
 
     /// The request that a wish comes down to, before anything is opened for it.
-    /// None for authorities: only each document tells of what it speaks.
+    /// None for authorities and exhibits: only each document, and the labels, tell of what they speak.
     fn asked(
         &self,
         wish: &Wish,
@@ -287,9 +305,10 @@ impl Node {
             What::Sightings => (Category::SinkholeLog, Protection::Pseudonym),
             What::Accounts => (Category::BankAccount, Protection::Token),
             What::Indicators | What::Question => (Category::C2Infrastructure, Protection::Clear),
-            What::Authorities => return Ok(None),
+            What::Authorities | What::Exhibit => return Ok(None),
         };
-        let mut request = self.request(wish).with(category, form);
+        let rule = Label::by_rule("comity.share", 1, [category], now);
+        let mut request = self.request(wish).with(category, form).labelled(&rule);
         request.case = wish.case()?;
         if let Some(noisy) = noisy {
             request.act = Act::DpCount;

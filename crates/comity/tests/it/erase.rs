@@ -57,6 +57,11 @@ async fn planted(canaries: &Canaries) -> (Home, Node) {
     node.gather(&case, &ids).await.unwrap();
     node.case_note(&case, &format!("The owner of {} called.", canaries.domains[7])).await.unwrap();
     node.case_note(&case, "The harbour is quiet.").await.unwrap();
+    // Whoever labels says why, in words that may name somebody.
+    for (on, name) in ids.iter().zip(&canaries.names) {
+        let (on, of) = ([on.clone()], ["network-indicator".to_owned()]);
+        node.label(&case, &on, &of, Some(&format!("{name} agreed to it"))).await.unwrap();
+    }
     let mut tx = node.state.begin().await.unwrap();
     for noun in [&records::PLANS, &records::ANSWERS] {
         let record = Record {
@@ -280,6 +285,7 @@ async fn what_was_released_of_it_goes_too() {
             obtained: terms::Obtained::Voluntary,
             records: 1,
             bytes: text.as_bytes().to_vec(),
+            labels: Vec::new(),
         });
         let kept = seal(release, payload.canonical().unwrap()).await;
         let zero = "0".repeat(64);

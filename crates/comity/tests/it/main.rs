@@ -16,6 +16,7 @@ mod erase;
 mod foreign;
 mod homes;
 mod hostile;
+mod labels;
 mod matching;
 mod proof;
 mod real;

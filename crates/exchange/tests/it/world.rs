@@ -149,6 +149,7 @@ pub fn item(name: &str, category: Category, protection: Protection) -> Item {
         obtained: Obtained::Voluntary,
         records: 1,
         bytes: b"relay-one.com.example\n".to_vec(),
+        labels: Vec::new(),
     }
 }
 

@@ -27,7 +27,7 @@ use ledger::statement::{PredicateType, Statement};
 use privacy::psi::{Items, Kind, Protocol, Unread};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use terms::{CaseId, Category, ExhibitId, Obtained, PartnerId, Protection, Purpose, Timestamp};
+use terms::{CaseId, Category, ExhibitId, Label, Obtained, PartnerId, Protection, Purpose, Timestamp};
 
 /// Most lines that are listed as unreadable.
 const MOST_UNREAD: usize = 100;
@@ -165,6 +165,7 @@ impl Node {
             obtained: Obtained::Requested,
             records: said.set,
             bytes: message,
+            labels: vec![Label::by_rule("comity.match", 1, category.iter().copied(), self.clock.now())],
         });
         payload.matching = Some(said);
         payload

@@ -1,6 +1,6 @@
 //! Taking out of the tables what rests on erased exhibits.
 //!
-//! Here: findings, their links, jobs, names and telemetry rows of an exhibit, and what was unpacked from it. Elsewhere: in
+//! Here: findings, their links, jobs, names, labels and telemetry rows of an exhibit, and what was unpacked from it. Elsewhere: in
 //! which order an erasure goes and what it does to cases and plans (`node::erase`), the file below (`State::purge`).
 
 use super::{Tx, execute, get, parsed, rows, statement::Statement};
@@ -20,6 +20,7 @@ const NAMES: Statement =
     Statement { name: "erasure.names", sql: "DELETE FROM exhibit_names WHERE exhibit = $1" };
 const MANIFEST: Statement =
     Statement { name: "erasure.manifest", sql: "DELETE FROM manifest WHERE exhibit = $1" };
+const LABELS: Statement = Statement { name: "erasure.labels", sql: "DELETE FROM labels WHERE belongs = $1" };
 const UNPACKED: Statement = Statement {
     name: "erasure.unpacked",
     sql: "SELECT id FROM exhibits WHERE derived_from = $1 AND erased_at IS NULL ORDER BY id",
@@ -29,7 +30,7 @@ const NAMED: Statement = Statement {
     sql: "SELECT exhibit FROM exhibit_names WHERE name = $1 ORDER BY exhibit",
 };
 pub(crate) const STATEMENTS: &[&Statement] =
-    &[&FINDINGS, &UNLINK, &FORGET, &JOBS, &NAMES, &MANIFEST, &UNPACKED, &NAMED];
+    &[&FINDINGS, &UNLINK, &FORGET, &JOBS, &NAMES, &MANIFEST, &LABELS, &UNPACKED, &NAMED];
 
 /// The findings that rest on an exhibit, alone or among others.
 pub async fn findings(conn: &mut AnyConnection, exhibit: &ExhibitId) -> Result<Vec<FindingId>, StoreError> {
@@ -43,9 +44,9 @@ pub async fn forget_finding(tx: &mut Tx, finding: &FindingId) -> Result<(), Stor
     execute(tx, &FORGET, FORGET.query().bind(finding.to_string())).await.map(|_| ())
 }
 
-/// Takes out the names, jobs and telemetry rows of an exhibit.
+/// Takes out the names, jobs, telemetry rows and labels of an exhibit.
 pub async fn forget_exhibit(tx: &mut Tx, exhibit: &ExhibitId) -> Result<(), StoreError> {
-    for statement in [&JOBS, &NAMES, &MANIFEST] {
+    for statement in [&JOBS, &NAMES, &MANIFEST, &LABELS] {
         execute(tx, statement, statement.query().bind(exhibit.to_string())).await?;
     }
     Ok(())

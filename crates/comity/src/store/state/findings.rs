@@ -55,6 +55,13 @@ const OF_KIND: Statement = Statement {
     name: "findings.of_kind",
     sql: concat!("SELECT ", columns!(), " FROM findings WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3"),
 };
+const KINDS_OF: Statement = Statement {
+    name: "findings.kinds_of",
+    sql: "SELECT f.kind AS kind, f.examiner AS examiner, f.version AS version, MIN(f.found_at) AS first \
+          FROM findings f JOIN finding_exhibits x ON x.finding = f.id \
+          WHERE x.exhibit = $1 AND f.refuted_by IS NULL \
+          GROUP BY f.kind, f.examiner, f.version ORDER BY first, kind, examiner, version",
+};
 const OF_EXHIBIT: Statement = Statement {
     name: "findings.of_exhibit",
     sql: concat!(
@@ -73,7 +80,7 @@ const COUNT: Statement = Statement {
     sql: "SELECT kind, COUNT(*) AS n FROM findings GROUP BY kind ORDER BY kind",
 };
 pub(crate) const STATEMENTS: &[&Statement] =
-    &[&ADD, &LINK, &GET, &PREFIX, &PAGE, &OF_KIND, &OF_EXHIBIT, &REFUTE, &COUNT];
+    &[&ADD, &LINK, &GET, &PREFIX, &PAGE, &OF_KIND, &KINDS_OF, &OF_EXHIBIT, &REFUTE, &COUNT];
 
 /// The same statements for `ROWS` rows at once; made of the constants above and of nothing that comes from outside.
 static ADD_MANY: LazyLock<String> = LazyLock::new(|| widen(ADD.sql, 9));
@@ -239,6 +246,29 @@ pub fn stream(state: &State, kind: Option<String>) -> impl Stream<Item = Result<
 pub async fn refute(tx: &mut Tx, id: &FindingId, by: &FindingId, at: Timestamp) -> Result<bool, StoreError> {
     let query = REFUTE.query().bind(id.to_string()).bind(by.to_string()).bind(at.0);
     Ok(execute(tx, &REFUTE, query).await? == 1)
+}
+
+/// What kinds of findings that stand rest on an exhibit, by whom, and when the first of each was written.
+pub async fn kinds_of(
+    conn: &mut AnyConnection,
+    exhibit: &ExhibitId,
+) -> Result<Vec<(String, String, u32, Timestamp)>, StoreError> {
+    const T: &str = "findings";
+    let found = rows(conn, &KINDS_OF, KINDS_OF.query().bind(exhibit.to_string())).await?;
+    found
+        .iter()
+        .map(|r| {
+            let version: i64 = get(r, T, "version")?;
+            let bad = |_| StoreError::row(T, "?", "column version is out of range");
+            let first: i64 = get(r, T, "first")?;
+            Ok((
+                get(r, T, "kind")?,
+                get(r, T, "examiner")?,
+                u32::try_from(version).map_err(bad)?,
+                Timestamp(first),
+            ))
+        })
+        .collect()
 }
 
 /// How many findings of each kind there are.

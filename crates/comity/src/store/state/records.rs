@@ -1,5 +1,5 @@
 //! What is kept as a whole: threats, cases, plans, packages, outcomes, agreements, releases, receipts, holds,
-//! authorities, deconfliction answers, people, erasures, disclosures, stamps, matches, prepared sets. One shape, one table per noun.
+//! authorities, deconfliction answers, people, erasures, disclosures, stamps, matches, prepared sets, labels. One shape, one table per noun.
 //!
 //! The thing itself rests as JSON with its own `schema`; what is asked for by the thousand (findings, exhibits, custody)
 //! has tables of its own beside this file.
@@ -129,6 +129,8 @@ nouns! {
     MATCHES = "matches";
     /// Sets prepared for private matching; belong to an agreement.
     PREPARED = "prepared";
+    /// Labels; belong to an exhibit, numbered in the order in which they were given. Status: `by-hand`, `source`.
+    LABELS = "labels";
 }
 
 impl Noun {
