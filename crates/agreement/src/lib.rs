@@ -26,6 +26,9 @@ mod model;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failed test should stop")]
 mod mutants;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a failed test should stop")]
+mod tighter;
 
 mod agreement;
 mod agreements;

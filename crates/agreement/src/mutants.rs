@@ -42,22 +42,31 @@ const TEXTS: u64 = 3;
 /// How many mutants of each operator are taken by chance from each text, at most.
 const EACH: usize = 8;
 
-struct World {
-    agreement: Agreement,
-    signed: SignedAgreement,
-    text: text::Text,
+/// A text made by chance as the crate and as the interpreter read it, with its first emergency declared.
+pub(crate) struct World {
+    pub agreement: Agreement,
+    pub signed: SignedAgreement,
+    pub text: text::Text,
     emergency: Option<Lasting>,
 }
 
-fn world(seed: u64) -> World {
-    let keys = [1, 2].map(|n| SigningKey::from_bytes(&[n; 32]));
+fn keys() -> [SigningKey; 2] {
+    [1, 2].map(|n| SigningKey::from_bytes(&[n; 32]))
+}
+
+fn signed(agreement: &Agreement) -> SignedAgreement {
+    let envelope = sign(agreement, &PartnerId::new("company").unwrap(), &keys()[0]).unwrap();
+    SignedAgreement::new(agreement.clone(), &envelope).unwrap()
+}
+
+pub(crate) fn world(seed: u64) -> World {
+    let keys = keys();
     let named: Vec<(String, String)> =
         PARTIES.iter().zip(&keys).map(|(p, k)| (format!("{p}.key"), key_text(&k.verifying_key()))).collect();
     let named: Vec<(&str, &str)> = named.iter().map(|(n, k)| (n.as_str(), k.as_str())).collect();
     let written = fill(&made::text(seed, PARTIES, 40), &named);
     let agreement = parse("made", &written).unwrap();
-    let envelope = sign(&agreement, &PartnerId::new("company").unwrap(), &keys[0]).unwrap();
-    let signed = SignedAgreement::new(agreement.clone(), &envelope).unwrap();
+    let signed = signed(&agreement);
     let mut text = text::read(&written);
     let from: Timestamp = "2026-06-01T10:00:00Z".parse().unwrap();
     let emergency = text.emergencies.first().map(|e| Lasting {
@@ -73,12 +82,26 @@ fn world(seed: u64) -> World {
 }
 
 impl World {
+    /// The same with one more clause, which no check of the text saw.
+    pub fn with(&self, number: &str, block: &str) -> World {
+        let agreement = self.agreement.clone().with_unchecked(number, block).unwrap();
+        let mut text = self.text.clone();
+        text.clause(number.to_owned(), &block.parse().unwrap());
+        World { signed: signed(&agreement), agreement, text, emergency: self.emergency.clone() }
+    }
+
     /// What the policy says, and what the interpreter says, of one crossing.
-    fn both(
+    pub fn both(
         &self,
         policy: &Policy,
         asked: &(Request, Timestamp),
     ) -> Option<(decide::Answer, decide::Answer)> {
+        let (facts, expected) = self.judged(asked)?;
+        Some((said(ask(policy, &facts)), expected))
+    }
+
+    /// One crossing as the policy sees it, and what the interpreter says of it.
+    fn judged(&self, asked: &(Request, Timestamp)) -> Option<(Facts, decide::Answer)> {
         let (request, now) = asked;
         let crossings = decide::crossings(request).ok()?;
         let seen = &crossings[0];
@@ -97,7 +120,7 @@ impl World {
             // The last instant is not the policy's to say.
             duties.remove("erase");
         }
-        Some((said(ask(policy, &facts)), expected))
+        Some((facts, expected))
     }
 }
 

@@ -262,7 +262,8 @@ pub fn read(text: &str) -> Text {
 }
 
 impl Text {
-    fn clause(&mut self, number: String, c: &Table) {
+    /// Reads one clause more.
+    pub fn clause(&mut self, number: String, c: &Table) {
         match word(c, "kind") {
             "term" => {
                 self.id = word(c, "agreement").to_owned();
