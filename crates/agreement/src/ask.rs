@@ -202,7 +202,7 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-fn cedar_request(policy: &Policy, f: &Facts) -> Result<cedar_policy::Request, String> {
+pub(crate) fn cedar_request(policy: &Policy, f: &Facts) -> Result<cedar_policy::Request, String> {
     let text = |s: &str| RestrictedExpression::new_string(s.to_owned());
     let long = RestrictedExpression::new_long;
     let texts = |items: Vec<String>| {

@@ -15,13 +15,12 @@
 //! always refuses). How many rules have a witness is asserted.
 //!
 //! Not made:
-//! - a `permit` made wider: the standing rule of each category repeats the condition of every clause that names it, and
-//!   refuses;
 //! - changes of `purpose` and `opted-out`, which stand in several rules that answers do not tell apart;
-//! - one unit beside `clear` and `aggregate(2)`: no request has a form in between;
-//! - the conditions inside standing rules, the sides of `&&` and `||`, caps, gradings, marks, and the figures of `psi`
-//!   and `dp`: whether another condition of the same text implies them cannot be told beforehand. The million requests
-//!   of the outside tests ask about them.
+//! - one unit beside `clear` and `aggregate(2)`: no request has a form in between.
+//!
+//! Conditions, connectives, caps, gradings, marks and figures inside of rules: `inside`.
+
+mod inside;
 
 use crate::{
     Agreement, Lasting, Policy, Request, SignedAgreement,
