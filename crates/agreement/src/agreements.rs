@@ -1,13 +1,14 @@
 //! All agreements of a node: which is in force between whom, and the ruling on a request.
 //!
-//! Here: [`Agreements`], the only maker of a [`Permit`]. Elsewhere: the facts and the policy's answer (`ask`), why not
+//! Here: [`Agreements`], with `compel` the only maker of a [`Permit`]. Elsewhere: the facts and the policy's answer (`ask`), why not
 //! (`nearest`), signatures and states (`signature`).
 //! No agreement in force, two at once, a policy that cannot be read, any error: a refusal.
 
 use crate::{
     Act, Attribution, Condition, DELEGATION_TYPE, Delegation, Denial, Duty, EMERGENCY_TYPE, IepActions,
-    MEMBERSHIP_TYPE, Member, NodeKeys, Offence, Permit, Power, REVOCATION_TYPE, Recipient, Redeemed, Request,
-    Revocation, Ruling, STATUS_TYPE, SignatureError, SignedAgreement, State, Survives, WitnessRule,
+    MEMBERSHIP_TYPE, Member, NodeKeys, Offence, Permit, PermitSource, Power, REVOCATION_TYPE, Recipient,
+    Redeemed, Request, Revocation, Ruling, STATUS_TYPE, SignatureError, SignedAgreement, State, Survives,
+    WitnessRule,
     ask::{Answer, Facts, ask, clause_order},
     clause::{Body, holds},
     nearest,
@@ -104,6 +105,15 @@ impl Agreements {
     pub fn node_keys(&self, partner: &PartnerId, now: Timestamp) -> Vec<VerifyingKey> {
         let organisation: Vec<VerifyingKey> =
             self.in_force(now).filter_map(|s| s.agreement().key(partner)).collect();
+        self.keys.at(partner, now, &organisation)
+    }
+
+    /// The node keys that may speak for `partner` at `now`, by the organisation key of any text here that all signed,
+    /// in force or not: an order is obeyed without an agreement in force, and a text that ended still says whose key is
+    /// whose.
+    pub fn named_keys(&self, partner: &PartnerId, now: Timestamp) -> Vec<VerifyingKey> {
+        let signed = self.signed.iter().filter(|s| s.signed_by_all());
+        let organisation: Vec<VerifyingKey> = signed.filter_map(|s| s.agreement().key(partner)).collect();
         self.keys.at(partner, now, &organisation)
     }
 
@@ -300,8 +310,10 @@ impl Agreements {
                 let mut cited = clauses;
                 cited.extend(duties.into_iter().map(|(clause, _)| clause));
                 Ok(Permit::new(Redeemed {
-                    agreement: agreement.id().clone(),
-                    version: agreement.version(),
+                    source: PermitSource::Agreement {
+                        agreement: agreement.id().clone(),
+                        version: agreement.version(),
+                    },
                     clauses: clause_ids(agreement.id(), cited),
                     duties: owed.duties(facts.now),
                     from: request.from.clone(),
@@ -424,6 +436,7 @@ struct Owed {
     erase: Option<Timestamp>,
     actions: Option<IepActions>,
     attribution: Option<Attribution>,
+    silence: Option<Timestamp>,
 }
 
 impl Owed {
@@ -461,6 +474,8 @@ impl Owed {
             Duty::EraseBy(t) => self.erase = Some(self.erase.map_or(t, |e| e.min(t))),
             Duty::Actions(a) => self.actions = Some(self.actions.map_or(a, |b| b.min(a))),
             Duty::Attribution(a) => self.attribution = Some(self.attribution.map_or(a, |b| b.max(a))),
+            // The later: nobody is told before both have ended.
+            Duty::Silence(t) => self.silence = Some(self.silence.map_or(t, |b| b.max(t))),
         }
     }
 
@@ -475,6 +490,7 @@ impl Owed {
         out.extend(self.pseudonymise.then_some(Duty::Pseudonymise));
         out.extend(self.actions.map(Duty::Actions));
         out.extend(self.attribution.map(Duty::Attribution));
+        out.extend(self.silence.map(Duty::Silence));
         out
     }
 }

@@ -75,6 +75,10 @@ words! {
         NoisyCounts = "noisy-counts",
         /// A case and a reason for a match.
         NoFishing = "no-fishing",
+        /// An order that compels it.
+        Order = "order",
+        /// An approval by counsel and another person over this very release.
+        Approval = "approval",
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Here: reading `*.mou.md` ([`parse`], [`fill`]), what is wrong with a text ([`Diagnostics`]), who signed it
 //! ([`sign`], [`countersign`], [`SignedAgreement`]), the policy it compiles to ([`compile`]), and the decision on one
-//! request ([`Agreements::rule`]), which is the only maker of a [`Permit`], or on a batch of records
-//! ([`Agreements::rule_batch`]).
+//! request ([`Agreements::rule`]) or on a batch of records ([`Agreements::rule_batch`]); the order that has to be obeyed
+//! without an agreement ([`Compulsion`], [`Agreements::compel`]). `rule` and `compel` are the only makers of a
+//! [`Permit`].
 //! Elsewhere: envelopes (`ledger::dsse`), pseudonyms and other protections (`privacy`), the crossing itself
 //! (`exchange`), where texts and envelopes are kept (`comity`).
 //! WALL: no file, no socket, no clock; "now" is an argument, so that every ruling can be replayed.
@@ -38,6 +39,8 @@ mod certificate;
 mod check;
 mod clash;
 mod clause;
+mod compel;
+mod compulsion;
 mod condition;
 mod declared;
 mod diagnostics;
@@ -66,6 +69,13 @@ pub use agreements::{Agreements, PERMIT_MICROS};
 pub use batch::{Batch, Counts, Passed};
 pub use certificate::{Certificate, CertificateError, Line, MAX_CERTIFICATE, SolverName};
 pub use clause::{By, Ground, Kind, Survives};
+pub use compel::{
+    APPROVAL_MICROS, Approver, COMPEL_APPROVAL_SCHEMA, COMPEL_APPROVAL_TYPE, CompelApproval, Compelled,
+    Demanded, Overridden, PermitSource,
+};
+pub use compulsion::{
+    COMPULSION_SCHEMA, Compelling, Compulsion, CompulsionError, DataPeriod, Extent, MAX_COMPULSION,
+};
 pub use condition::Condition;
 pub use declared::{Declarer, EMERGENCY_TYPE, Emergency, MEMBERSHIP_TYPE, MemberChange, Membership};
 pub use diagnostics::{Diagnostics, Problem};

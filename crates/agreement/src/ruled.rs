@@ -55,8 +55,8 @@ impl Ruled {
             Ruling::Permit(p) => Self {
                 ruling: if p.duties().is_empty() { "permit" } else { "permit-with" }.to_owned(),
                 code: None,
-                agreement: Some(p.agreement().clone()),
-                version: Some(p.version()),
+                agreement: p.agreement().cloned(),
+                version: p.source().version(),
                 clauses: words(p.clauses()),
                 duties: p.duties().to_vec(),
                 prohibitions: Vec::new(),

@@ -3,7 +3,7 @@
 //! Here: [`Ruling`], [`Denial`], [`Permit`], [`Duty`], and what goes to the ledger about them.
 //! Elsewhere: how the decision is found (`agreements`), how a denial finds its nearest clause (`nearest`).
 
-use crate::{Act, Attribution, Condition, IepActions, Request};
+use crate::{Act, Attribution, Condition, IepActions, PermitSource, Request, compel};
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
@@ -97,6 +97,8 @@ pub enum Duty {
     Actions(IepActions),
     /// Whether the provider is named where the records are used.
     Attribution(Attribution),
+    /// Tell nobody before this instant: an order's gag date.
+    Silence(Timestamp),
 }
 
 impl fmt::Display for Duty {
@@ -114,6 +116,7 @@ impl fmt::Display for Duty {
                 Attribution::Must => f.write_str("name the provider where it is used"),
                 Attribution::MustNot => f.write_str("never name the provider"),
             },
+            Self::Silence(t) => write!(f, "tell nobody before {t}"),
         }
     }
 }
@@ -123,7 +126,8 @@ impl fmt::Display for Duty {
 #[non_exhaustive]
 pub struct Denial {
     /// Stable code: CMT-0201 no agreement in force, CMT-0202 no clause lets it pass, CMT-0203 a clause forbids it,
-    /// CMT-0204 a standing prohibition forbids it, CMT-0205 the request or policy cannot be ruled on.
+    /// CMT-0204 a standing prohibition forbids it, CMT-0205 the request or policy cannot be ruled on;
+    /// CMT-0251 to CMT-0267 an order does not compel it ([`Agreements::compel`](crate::Agreements::compel)).
     pub code: &'static str,
     /// The agreement that was asked, if there is one.
     pub agreement: Option<AgreementId>,
@@ -159,6 +163,9 @@ impl Diagnostic for Denial {
         Some(Box::new(self.code))
     }
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        if let Some(help) = compel::help(self.code) {
+            return Some(Box::new(help));
+        }
         Some(match &self.agreement {
             Some(id) => Box::new(format!("`comity agree show {id}` lists what may pass")),
             None => Box::new("`comity agree` lists the agreements and their state"),
@@ -166,8 +173,9 @@ impl Diagnostic for Denial {
     }
 }
 
-/// Shows that an agreement in force allowed these very bytes to cross, once. Only
-/// [`Agreements::rule`](crate::Agreements::rule) makes one: it has no constructor, no public field and no `Clone`.
+/// Shows that an agreement in force allowed these very bytes to cross, once, or that an order compels it. Only
+/// [`Agreements::rule`](crate::Agreements::rule) and [`Agreements::compel`](crate::Agreements::compel) make one: it has
+/// no constructor, no public field and no `Clone`.
 ///
 /// It cannot be made outside:
 /// ```compile_fail,E0451
@@ -209,11 +217,10 @@ pub struct Permit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Redeemed {
-    /// The agreement between giver and getter.
-    pub agreement: AgreementId,
-    /// Its version: the SHA-256 of its canonical text.
-    pub version: Digest,
-    /// The clauses it rests on, each once, in order.
+    /// The agreement or order it rests on.
+    #[serde(flatten)]
+    pub source: PermitSource,
+    /// The clauses it rests on, each once, in order; none where it rests on an order.
     pub clauses: Vec<ClauseId>,
     /// The strictest duty of each kind.
     pub duties: Vec<Duty>,
@@ -241,11 +248,11 @@ pub struct Redeemed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum PermitError {
     /// Its time is over (or the clock stands before the ruling).
-    #[error("the permit under `{agreement}` held from {ruled} until {expires}, and it is {now}")]
+    #[error("the permit under {under} held from {ruled} until {expires}, and it is {now}")]
     #[diagnostic(code("CMT-0221"), help("ask again: the ruling is made just before the release"))]
     Expired {
-        /// The agreement.
-        agreement: AgreementId,
+        /// The agreement or order, in words.
+        under: String,
         /// When it was ruled.
         ruled: Timestamp,
         /// When it ended.
@@ -254,11 +261,11 @@ pub enum PermitError {
         now: Timestamp,
     },
     /// It was given for other bytes.
-    #[error("the permit under `{agreement}` was given for other bytes than these")]
+    #[error("the permit under {under} was given for other bytes than these")]
     #[diagnostic(code("CMT-0222"), help("rule on the final bytes, after protection and packing"))]
     OtherBytes {
-        /// The agreement.
-        agreement: AgreementId,
+        /// The agreement or order, in words.
+        under: String,
     },
 }
 
@@ -275,28 +282,23 @@ impl Permit {
     /// # Errors
     /// CMT-0221 before the ruling or from the expiry on, CMT-0222 for other bytes. The permit is gone either way.
     pub fn redeem(self, bytes: Digest, now: Timestamp) -> Result<Redeemed, PermitError> {
-        let Redeemed { agreement, ruled, expires, .. } = &self.inner;
+        let Redeemed { source, ruled, expires, .. } = &self.inner;
         if now < *ruled || now >= *expires {
-            return Err(PermitError::Expired {
-                agreement: agreement.clone(),
-                ruled: *ruled,
-                expires: *expires,
-                now,
-            });
+            return Err(PermitError::Expired { under: source.told(), ruled: *ruled, expires: *expires, now });
         }
         if bytes != self.inner.bytes {
-            return Err(PermitError::OtherBytes { agreement: agreement.clone() });
+            return Err(PermitError::OtherBytes { under: source.told() });
         }
         Ok(self.inner)
     }
 
-    /// The agreement between giver and getter.
-    pub fn agreement(&self) -> &AgreementId {
-        &self.inner.agreement
+    /// The agreement or order it rests on.
+    pub fn source(&self) -> &PermitSource {
+        &self.inner.source
     }
-    /// The agreement's version: the SHA-256 of its canonical text.
-    pub fn version(&self) -> Digest {
-        self.inner.version
+    /// The agreement between giver and getter; `None` where it rests on an order.
+    pub fn agreement(&self) -> Option<&AgreementId> {
+        self.inner.source.agreement()
     }
     /// The clauses it rests on, each once, in order.
     pub fn clauses(&self) -> &[ClauseId] {
@@ -384,8 +386,9 @@ impl Ruling {
     }
 
     /// What the ledger says about this ruling (`comity.ruling/1`): partners, member, act, purpose, categories, who
-    /// labelled each and how, clauses, duties. It holds no personal data (a person stands under a pseudonym, and no reason
-    /// is told) and NOT the digest of the bytes: the leaf's subject is the caller's salted commitment of it.
+    /// labelled each and how, clauses, duties, and of an order its number, gag date and what it overrides. It holds no
+    /// personal data (a person stands under a pseudonym, and no reason is told) and NOT the digest of the bytes: the
+    /// leaf's subject is the caller's salted commitment of it.
     pub fn statement(&self, request: &Request, now: Timestamp) -> serde_json::Value {
         let mut out = serde_json::json!({
             "schema": "comity.ruling/1",
@@ -402,8 +405,9 @@ impl Ruling {
         let more = match self {
             Self::Permit(Permit { inner }) => serde_json::json!({
                 "ruling": if inner.duties.is_empty() { "permit" } else { "permit-with" },
-                "agreement": inner.agreement, "version": inner.version, "clauses": numbers(&inner.clauses),
-                "duties": inner.duties, "expires": inner.expires,
+                "source": inner.source.word(), "agreement": inner.source.agreement(),
+                "version": inner.source.version(), "clauses": numbers(&inner.clauses), "duties": inner.duties,
+                "expires": inner.expires,
             }),
             Self::Deny(d) => serde_json::json!({
                 "ruling": "deny", "code": d.code, "agreement": d.agreement, "clauses": numbers(&d.clauses),
@@ -412,9 +416,25 @@ impl Ruling {
         };
         if let (Some(out), serde_json::Value::Object(more)) = (out.as_object_mut(), more) {
             out.extend(more);
+            if let Self::Permit(Permit { inner }) = self {
+                out.extend(inner.source.compelled().map(|order| ("order".to_owned(), ordered(order))));
+            }
         }
         out
     }
+}
+
+/// What the ledger says of an order: its number and gag date, and what it overrides. Who approved is a commitment's to
+/// say, and the document is one of the leaf's subjects, salted.
+fn ordered(order: &compel::Compelled) -> serde_json::Value {
+    let overrides = order.overrides.as_ref().map(|o| {
+        serde_json::json!({
+            "code": o.code, "agreement": o.agreement, "clauses": numbers(&o.clauses), "prohibitions": o.prohibitions,
+        })
+    });
+    serde_json::json!({
+        "id": order.id, "instrument": order.instrument, "gag": order.gag, "overrides": overrides,
+    })
 }
 
 fn numbers(clauses: &[ClauseId]) -> Vec<String> {

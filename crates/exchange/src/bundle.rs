@@ -43,13 +43,15 @@ pub struct Header {
     pub member: Option<MemberId>,
     /// What for.
     pub purpose: Purpose,
-    /// The agreement it crosses under.
-    pub agreement: AgreementId,
+    /// The agreement it crosses under; `None` where an order compels it. The order is named inside alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementId>,
     /// The agreement's version.
-    pub version: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Digest>,
     /// The clauses the permit rests on (`company-police 3.1`).
     pub clauses: Vec<String>,
-    /// The duties that came with the permit, in words.
+    /// The duties that came with the permit, in words; none where an order compels it, for they tell of its silence.
     pub duties: Vec<String>,
     /// By when the giver's ruling has the payload erased.
     pub erase_by: Option<Timestamp>,
@@ -68,6 +70,9 @@ pub(crate) struct Manifest {
     pub header: Header,
     /// SHA-256 of the payload's canonical bytes.
     pub payload: Digest,
+    /// SHA-256 of the document of the order that compels it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Digest>,
     /// The delegation of the node's key by its organisation, a DSSE envelope.
     #[serde(with = "crate::encoding")]
     pub delegation: Vec<u8>,

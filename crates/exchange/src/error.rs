@@ -23,14 +23,14 @@ pub enum ExchangeError {
     #[diagnostic(transparent)]
     Permit(#[from] PermitError),
     /// The permit was given for another crossing.
-    #[error("the permit under `{agreement}` was given for another {what} than the payload states")]
+    #[error("the permit under {under} was given for another {what} than the payload states")]
     #[diagnostic(
         code("CMT-0911"),
         help("ask for a ruling on this payload: `comity share` does so just before sealing")
     )]
     OtherCrossing {
-        /// The agreement of the permit.
-        agreement: AgreementId,
+        /// The agreement or order of the permit, in words.
+        under: String,
         /// Which part differs, in words.
         what: &'static str,
     },
@@ -123,6 +123,20 @@ pub enum ExchangeError {
         release: ReleaseId,
         /// The agreement it names.
         agreement: AgreementId,
+        /// What is missing, in words that complete the sentence.
+        why: String,
+    },
+    /// The order that the bundle rests on is not here, or does not compel it.
+    #[error("release `{release}` rests on an order, {why}")]
+    #[diagnostic(
+        code("CMT-0951"),
+        help("take the order's document in with `comity ingest`, then the bundle again; else tell `{from}`")
+    )]
+    Order {
+        /// The release.
+        release: ReleaseId,
+        /// The sender.
+        from: PartnerId,
         /// What is missing, in words that complete the sentence.
         why: String,
     },
@@ -246,6 +260,7 @@ impl ExchangeError {
             Self::Permit(_)
             | Self::OtherCrossing { .. }
             | Self::Agreement { .. }
+            | Self::Order { .. }
             | Self::Refused { .. }
             | Self::Place { .. } => Refusal::Agreement,
             Self::Delegation { .. }

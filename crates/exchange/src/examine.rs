@@ -3,12 +3,12 @@
 //! Elsewhere: bundles ([`crate::open_bundle`]) and receipts ([`crate::receipt`]), which need keys.
 
 use crate::findings::{Reporter, Sink, Summary};
-use crate::{accounts, assets, authority, list, question, stix};
+use crate::{accounts, assets, authority, compulsion, list, question, stix};
 use std::io::Read;
-use terms::{ExhibitKind, FindingBody};
+use terms::{ExhibitKind, FindingBody, Unsealed};
 
 /// Reads an exhibit of this kind and hands its findings to `sink`. `None` where the kind is not one of: STIX bundle,
-/// domain, address or hash list, asset register, accounts, authority, covert list. Never panics, whatever the bytes;
+/// domain, address or hash list, asset register, accounts, authority, compulsion, covert list. Never panics, whatever the bytes;
 /// what cannot be read is listed as `Unreadable`.
 pub fn examine(kind: ExhibitKind, source: &mut dyn Read, sink: Sink<'_>) -> Option<Summary> {
     Some(match kind {
@@ -18,17 +18,33 @@ pub fn examine(kind: ExhibitKind, source: &mut dyn Read, sink: Sink<'_>) -> Opti
         }
         ExhibitKind::AssetRegister => assets::read(source, sink),
         ExhibitKind::Accounts => accounts::read(source, sink),
-        ExhibitKind::Authority => authority_document(source, sink),
+        ExhibitKind::Authority => document(
+            source,
+            authority::MAX_DOCUMENT,
+            ("exchange.authority", "CMT-0950"),
+            authority::finding,
+            sink,
+        ),
+        ExhibitKind::Compulsion => {
+            let examiner = ("exchange.compulsion", "CMT-0250");
+            document(source, agreement::MAX_COMPULSION, examiner, compulsion::finding, sink)
+        }
         ExhibitKind::CovertList => covert_list(source, sink),
         _ => return None,
     })
 }
 
-fn authority_document(source: &mut dyn Read, sink: Sink<'_>) -> Summary {
+fn document(
+    source: &mut dyn Read,
+    most: usize,
+    (examiner, code): (&'static str, &str),
+    finding: fn(&[u8]) -> Unsealed,
+    sink: Sink<'_>,
+) -> Summary {
     // One byte more than is allowed, so that a larger one is refused rather than cut.
-    let finding = match whole(source, authority::MAX_DOCUMENT + 1) {
-        Ok(bytes) => authority::finding(&bytes),
-        Err(why) => return unread("exchange.authority", "CMT-0950", &why, sink),
+    let finding = match whole(source, most + 1) {
+        Ok(bytes) => finding(&bytes),
+        Err(why) => return unread(examiner, code, &why, sink),
     };
     let unreadable = matches!(finding.body, FindingBody::Unreadable { .. });
     sink(finding);

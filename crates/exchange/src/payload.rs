@@ -6,7 +6,7 @@
 
 use crate::ExchangeError;
 use crate::matching::{self, Match, Step};
-use agreement::{Act, Budget, Matching, Request};
+use agreement::{Act, Budget, Extent, Matching, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use terms::{
@@ -54,6 +54,9 @@ pub struct Payload {
     /// What a step of a private match declares; its one item is the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matching: Option<Match>,
+    /// What the records span; only where an order compels them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
     /// What crosses.
     pub items: Vec<Item>,
 }
@@ -100,6 +103,7 @@ impl Payload {
             consent: None,
             budget: None,
             matching: None,
+            extent: None,
             items: Vec::new(),
         }
     }

@@ -40,10 +40,12 @@ pub struct Receipt {
     pub release: ReleaseId,
     /// SHA-256 of the payload's canonical bytes.
     pub payload: Digest,
-    /// The agreement the receiver ruled under.
-    pub agreement: AgreementId,
+    /// The agreement the receiver ruled under; `None` where an order compelled the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementId>,
     /// Its version.
-    pub version: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Digest>,
     /// Who gave.
     pub from: PartnerId,
     /// Who has it now, and signs.
@@ -116,8 +118,8 @@ pub fn make_showing(
         schema: SCHEMA.into(),
         release: header.release.clone(),
         payload: accepted.digest(),
-        agreement: accepted.ruling().agreement.clone(),
-        version: accepted.ruling().version,
+        agreement: accepted.ruling().source.agreement().cloned(),
+        version: accepted.ruling().source.version(),
         from: header.from.clone(),
         by: header.to.clone(),
         member: header.member.clone(),

@@ -9,7 +9,7 @@ use crate::payload::Payload;
 use crate::question::{self, CovertList, DeconflictionAnswer, Question};
 use crate::release::same_crossing;
 use crate::{ExchangeError, signer};
-use agreement::{Agreements, Duty, Redeemed, Request, Ruling, Spent};
+use agreement::{Agreements, Compulsion, Duty, Redeemed, Request, Ruling, Spent};
 use ledger::dsse;
 use ledger::heads::Shown;
 use terms::{Digest, PartnerId, Timestamp};
@@ -95,6 +95,54 @@ pub fn session(received: &Received) -> Result<Option<String>, ExchangeError> {
     Ok(Payload::parse(&received.payload)?.matching.map(|m| m.session))
 }
 
+/// SHA-256 of the document of the order that an opened bundle names, if an order compelled it. Nothing of it is
+/// verified: it serves to find our own copy.
+///
+/// # Errors
+/// CMT-0925 a manifest that does not read.
+pub fn ordered(received: &Received) -> Result<Option<Digest>, ExchangeError> {
+    let release = &received.header.release;
+    let manifest = serde_json::from_slice::<Manifest>(received.envelope.unverified_payload());
+    let fails = |e: serde_json::Error| ExchangeError::Signature {
+        what: format!("release `{release}`"),
+        why: e.to_string(),
+    };
+    Ok(manifest.map_err(fails)?.authority)
+}
+
+/// Takes an opened bundle that an order compelled in as `us`, at `now`: as [`receive()`], but ruled on by our own copy of
+/// the order, as it stood at the release. Whose key signed follows from any text here that all signed, in force or not.
+///
+/// # Errors
+/// CMT-0951 the order is not here or does not compel it, or no text here says whose key is whose; else as [`receive()`].
+pub fn receive_compelled(
+    received: &Received,
+    us: &PartnerId,
+    agreements: &Agreements,
+    order: Option<&Compulsion>,
+    now: Timestamp,
+) -> Result<Accepted, ExchangeError> {
+    let opened = opened(received, us, agreements, now)?;
+    let refuse = |why: String| {
+        let (release, from) = (received.header.release.clone(), received.header.from.clone());
+        Err(ExchangeError::Order { release, from, why })
+    };
+    if received.header.agreement.is_some() || received.header.version.is_some() {
+        return refuse("and its header names an agreement".into());
+    }
+    let Some(order) = order.filter(|o| opened.manifest.authority == Some(o.authority())) else {
+        return refuse("whose document is not in this home".into());
+    };
+    let (payload, digest) = (&opened.payload, opened.digest);
+    let extent = payload.extent.clone().unwrap_or_default();
+    let ruling = match order.receive(&payload.request(digest), &extent, received.header.released, now) {
+        Ok(ruling) => ruling,
+        Err(denial) => return refuse(format!("which does not compel it: {denial}")),
+    };
+    same_crossing(&ruling, payload)?;
+    Ok(opened.accepted(ruling))
+}
+
 /// Takes an opened bundle in as `us`, at `now`, after so many records under the same clauses: the node's signature up to the organisation key that stands in the
 /// agreement, the addressee, header and payload as signed, and a fresh ruling by `agreements`, our own copies.
 ///
@@ -109,6 +157,38 @@ pub fn receive(
     spent: Spent,
     now: Timestamp,
 ) -> Result<Accepted, ExchangeError> {
+    let opened = opened(received, us, agreements, now)?;
+    if opened.manifest.authority.is_some() {
+        let (release, from) = (received.header.release.clone(), received.header.from.clone());
+        return Err(ExchangeError::Changed { release, from, what: "what it rests on" });
+    }
+    let request = opened.payload.request(opened.digest).after(spent);
+    let ruling = rule(&received.header, &opened.payload, request, agreements, now)?;
+    Ok(opened.accepted(ruling))
+}
+
+/// A bundle whose signature and addressee hold, and whose parts are those that were signed. Nobody has ruled on it yet.
+struct Opened {
+    manifest: Manifest,
+    payload: Payload,
+    digest: Digest,
+}
+
+impl Opened {
+    fn accepted(self, ruling: Redeemed) -> Accepted {
+        let Manifest { header, ledger, .. } = self.manifest;
+        let ours = ruling.duties.iter().find_map(|d| if let Duty::EraseBy(t) = d { Some(*t) } else { None });
+        let erase_by = [header.erase_by, ours].into_iter().flatten().min();
+        Accepted { header, payload: self.payload, ruling, erase_by, ledger }
+    }
+}
+
+fn opened(
+    received: &Received,
+    us: &PartnerId,
+    agreements: &Agreements,
+    now: Timestamp,
+) -> Result<Opened, ExchangeError> {
     let outside = &received.header;
     if outside.to != *us {
         let (release, to) = (outside.release.clone(), outside.to.clone());
@@ -133,10 +213,7 @@ pub fn receive(
     if payload.from != outside.from || payload.to != outside.to || payload.member != outside.member {
         return changed("giver, getter or member");
     }
-    let ruling = rule(outside, &payload, payload.request(digest).after(spent), agreements, now)?;
-    let ours = ruling.duties.iter().find_map(|d| if let Duty::EraseBy(t) = d { Some(*t) } else { None });
-    let erase_by = [outside.erase_by, ours].into_iter().flatten().min();
-    Ok(Accepted { header: outside.clone(), payload, ruling, erase_by, ledger: manifest.ledger })
+    Ok(Opened { manifest, payload, digest })
 }
 
 /// The manifest, after the signature of a node key that the giver's organisation key delegated.
@@ -167,12 +244,17 @@ fn rule(
         }
     };
     let ruling = permit.redeem(request.bytes, now)?;
-    if ruling.agreement != header.agreement || ruling.version != header.version {
-        let why = format!(
-            "and this home's ruling rests on `{}` in the version {}",
-            ruling.agreement, ruling.version
-        );
-        return Err(ExchangeError::Agreement { release, agreement: header.agreement.clone(), why });
+    let source = &ruling.source;
+    if source.agreement() != header.agreement.as_ref() || source.version() != header.version {
+        let (from, what) = (header.from.clone(), "the agreement that this home's ruling rests on");
+        return Err(match &header.agreement {
+            Some(agreement) => {
+                let version = source.version().map_or_else(String::new, |v| format!(" in the version {v}"));
+                let why = format!("and this home's ruling rests on {}{version}", source.told());
+                ExchangeError::Agreement { release, agreement: agreement.clone(), why }
+            }
+            None => ExchangeError::Changed { release, from, what },
+        });
     }
     same_crossing(&ruling, payload)?;
     Ok(ruling)

@@ -72,6 +72,7 @@ fn object(head: &[u8]) -> Option<ExhibitKind> {
             Some(ExhibitKind::Accounts)
         }
         Some("comity.authority/1") => Some(ExhibitKind::Authority),
+        Some(agreement::COMPULSION_SCHEMA) => Some(ExhibitKind::Compulsion),
         Some("comity.covert/1") => Some(ExhibitKind::CovertList),
         Some(other) if other.starts_with("comity.") => None,
         _ if seen.bundle => Some(ExhibitKind::StixBundle),

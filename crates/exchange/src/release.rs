@@ -57,7 +57,8 @@ pub struct ReleaseRecord {
 /// # Errors
 /// CMT-0221 and CMT-0222 when the permit is over or was given for other bytes; CMT-0911 when giver, getter, member,
 /// act, purpose or categories differ from the payload's; CMT-0910 for bytes that are no payload; CMT-0912 when the
-/// delegation does not name the signer's key; CMT-0913 when sealing fails.
+/// delegation does not name the signer's key; CMT-0913 when sealing fails. A release that an order compels names the
+/// order inside the seal alone.
 pub fn release(
     permit: Permit,
     payload: &[u8],
@@ -88,11 +89,14 @@ pub fn release_showing(
     let read = Payload::parse(payload)?;
     same_crossing(&redeemed, &read)?;
     signer::ours(&signer, &read, now)?;
+    // The getter's own copy of an order says until when; outside the seal nothing of an order is told.
+    let erase_by = erase_by.filter(|_| redeemed.source.compelled().is_none());
     let header = header(id, &redeemed, &read, erase_by, payload.len(), now);
     let manifest = Manifest {
         schema: bundle::MANIFEST_SCHEMA.into(),
         header: header.clone(),
         payload: digest,
+        authority: redeemed.source.compelled().map(|order| order.authority),
         delegation: signer.delegation.to_vec(),
         ledger,
     };
@@ -115,6 +119,7 @@ fn header(
     size: usize,
     now: Timestamp,
 ) -> Header {
+    let open = ruling.source.compelled().is_none();
     Header {
         schema: bundle::SCHEMA.into(),
         release: id,
@@ -122,10 +127,10 @@ fn header(
         to: payload.to.clone(),
         member: ruling.member.clone(),
         purpose: ruling.purpose,
-        agreement: ruling.agreement.clone(),
-        version: ruling.version,
+        agreement: ruling.source.agreement().cloned(),
+        version: ruling.source.version(),
         clauses: ruling.clauses.iter().map(ToString::to_string).collect(),
-        duties: ruling.duties.iter().map(ToString::to_string).collect(),
+        duties: ruling.duties.iter().filter(|_| open).map(ToString::to_string).collect(),
         erase_by,
         released: now,
         size: size as u64,
@@ -144,7 +149,7 @@ pub(crate) fn same_crossing(ruling: &Redeemed, payload: &Payload) -> Result<(), 
         ("set of categories", ruling.categories != request.counted_categories()),
     ];
     match differs.iter().find(|(_, differs)| *differs) {
-        Some((what, _)) => Err(ExchangeError::OtherCrossing { agreement: ruling.agreement.clone(), what }),
+        Some((what, _)) => Err(ExchangeError::OtherCrossing { under: ruling.source.told(), what }),
         None => Ok(()),
     }
 }

@@ -5,10 +5,10 @@
 use crate::bundle::Header;
 use crate::release::Signer;
 use crate::{ExchangeError, Payload};
-use agreement::{Agreements, DELEGATION_TYPE, Delegation, State, key_text};
+use agreement::{Agreements, DELEGATION_TYPE, Delegation, SignedAgreement, State, key_text};
 use ed25519_dalek::VerifyingKey;
 use ledger::dsse::{self, Envelope};
-use terms::Timestamp;
+use terms::{AgreementId, Timestamp};
 
 /// Our own delegation names our key, for now. Whether our organisation signed it is for the receiver to check, and our
 /// node's start-up.
@@ -33,32 +33,45 @@ pub(crate) fn theirs(
     agreements: &Agreements,
     now: Timestamp,
 ) -> Result<Vec<(String, VerifyingKey)>, ExchangeError> {
-    in_force(header, agreements, now)?;
+    match &header.agreement {
+        Some(agreement) => in_force(header, agreement, agreements, now)?,
+        None if agreements.all().iter().any(|s| s.agreement().parties().contains(&&header.from)) => {}
+        None => {
+            let (release, from) = (header.release.clone(), header.from.clone());
+            let why = format!("and no text in this home says which key is `{from}`'s");
+            return Err(ExchangeError::Order { release, from, why });
+        }
+    }
     let fails = |why: String| ExchangeError::Signature { what: "the giver's delegation".into(), why };
     let envelope = Envelope::from_canonical_json(delegation).map_err(|e| fails(e.to_string()))?;
     let mut known = agreements.clone();
     known.delegate(&envelope).map_err(|e| fails(e.to_string()))?;
-    let keys = known.node_keys(&header.from, now);
+    let keys = match header.agreement {
+        Some(_) => known.node_keys(&header.from, now),
+        None => known.named_keys(&header.from, now),
+    };
     Ok(keys.into_iter().map(|key| (dsse::keyid(&key), key)).collect())
 }
 
 /// The agreement that the bundle names is here, in force, and in the same version.
-fn in_force(header: &Header, agreements: &Agreements, now: Timestamp) -> Result<(), ExchangeError> {
+fn in_force(
+    header: &Header,
+    agreement: &AgreementId,
+    agreements: &Agreements,
+    now: Timestamp,
+) -> Result<(), ExchangeError> {
     let refuse = |why: String| {
-        let (release, agreement) = (header.release.clone(), header.agreement.clone());
+        let (release, agreement) = (header.release.clone(), agreement.clone());
         Err(ExchangeError::Agreement { release, agreement, why })
     };
-    let Some(ours) =
-        agreements.with_id(&header.agreement).find(|s| s.agreement().version() == header.version)
-    else {
-        let other = agreements.with_id(&header.agreement).next().is_some();
+    let same = |s: &SignedAgreement| Some(s.agreement().version()) == header.version;
+    let Some(ours) = agreements.with_id(agreement).find(|s| same(s)) else {
+        let other = agreements.with_id(agreement).next().is_some();
         let why = if other { "of which this home has another text" } else { "which this home does not know" };
         return refuse(why.into());
     };
     match ours.state(now) {
-        State::InForce if agreements.in_force(now).any(|s| s.agreement().version() == header.version) => {
-            Ok(())
-        }
+        State::InForce if agreements.in_force(now).any(same) => Ok(()),
         State::InForce => refuse("of which a newer text replaced this version".into()),
         State::Unsigned { .. } => refuse("which not every party signed".into()),
         State::NotBegun { from } => refuse(format!("which begins on {} only", from.day())),

@@ -37,6 +37,8 @@ word_enum! {
         Accounts = "accounts",
         /// A legal act as a document (`comity.authority/1`).
         Authority = "authority",
+        /// An order that compels, as a document (`comity.compulsion/1`); it is never shared.
+        Compulsion = "compulsion",
         /// Assets that a partner keeps covertly, one JSON object a line (`comity.covert/1`); it never leaves its home.
         CovertList = "covert-list",
         /// A sealed bundle from a partner.

@@ -73,6 +73,7 @@ fn said(ruling: &Ruling) -> Verdict {
                 Duty::EraseBy(t) => ("erase", t.0),
                 Duty::Actions(a) => ("actions", made::at(&text::ACTIONS, a.word())),
                 Duty::Attribution(a) => ("attribution", made::at(&text::NAMING, a.word())),
+                Duty::Silence(t) => ("silence", t.0),
             });
             Verdict::Permit {
                 clauses: p.clauses().iter().map(ToString::to_string).collect(),

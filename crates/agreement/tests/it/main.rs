@@ -12,6 +12,7 @@ use agreement as tested;
 mod agrees;
 mod batch;
 mod compile_fail;
+mod compulsion;
 mod declared;
 mod golden;
 mod labels;

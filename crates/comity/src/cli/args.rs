@@ -100,7 +100,7 @@ pub enum Verb {
     Measure(Measure),
     /// Check, sign and ask agreements; alone it lists them.
     Agree(AgreeArgs),
-    /// Hand records to a partner under an agreement.
+    /// Hand records to a partner under an agreement, or what an order compels.
     Share(Share),
     /// Find with a partner which items both hold, or how many, and nothing besides: ask, answer or finish.
     Match(Match),
@@ -695,9 +695,22 @@ pub struct Share {
     /// Counts with noise instead of without small numbers, at this epsilon (without a value 0.1).
     #[arg(long, value_name = "E", num_args = 0..=1, default_missing_value = "0.1")]
     pub epsilon: Option<privacy::Epsilon>,
-    /// The day, week or month that noisy counts are over (2026-03-02, 2026-W10, 2026-03); without it this month.
+    /// The day, week or month that noisy counts are over (2026-03-02, 2026-W10, 2026-03); without it this month. Under an
+    /// order the part of its period that is shared; without it all of it.
     #[arg(long, value_name = "PERIOD")]
     pub period: Option<privacy::Span>,
+    /// What an order compels: its number, or its exhibit by id or first digits; no agreement is needed then.
+    #[arg(long, value_name = "ORDER", requires_all = ["counsel", "second"], conflicts_with = "epsilon")]
+    pub under: Option<String>,
+    /// The counsel who read the order and approves.
+    #[arg(long, value_name = "PERSON", requires = "under")]
+    pub counsel: Option<String>,
+    /// The other person who approves.
+    #[arg(long, value_name = "PERSON", requires = "under")]
+    pub second: Option<String>,
+    /// Seal it for this age recipient (`age1…`), where no agreement says how the partner's bundles are sealed.
+    #[arg(long, value_name = "RECIPIENT", requires = "under")]
+    pub seal_to: Option<String>,
     /// Where to write the sealed bundle.
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     pub out: Option<PathBuf>,
@@ -756,6 +769,8 @@ pub enum VerifyVerb {
     },
     /// Publish the ledger as it stood a while ago; for a timer, once a slot.
     Publish,
+    /// List what orders compelled: to counsel, the auditor and who approved it also what nobody may be told of yet.
+    Compelled,
 }
 
 /// `comity match`

@@ -124,6 +124,9 @@ impl Fault {
             told.code.clone_from(code);
             told.clauses.clone_from(clauses);
         }
+        if let Self::Node(NodeError::NotCompelled { code, .. }) = self {
+            told.code.clone_from(code);
+        }
         if let Self::Node(NodeError::Agreement { text }) = self {
             told.rendered = Some(text.clone());
         }
@@ -250,6 +253,17 @@ mod tests {
         let row = [
             (Fault::from(refused), 3, "CMT-0202"),
             (NodeError::NotVerified { what: "tile".into() }.into(), 4, "CMT-1127"),
+            (
+                NodeError::NotCompelled {
+                    sentence: "order `o-1` was not served yet".into(),
+                    code: "CMT-0251".into(),
+                    help: "have it served".into(),
+                }
+                .into(),
+                3,
+                "CMT-0251",
+            ),
+            (NodeError::Silent { until: terms::Timestamp(0) }.into(), 3, "CMT-1197"),
             (NodeError::CannotTell { why: "one day".into() }.into(), 7, "CMT-1128"),
             (NodeError::Value { what: "no".into() }.into(), 2, "CMT-1132"),
             (NodeError::file("reading", Path::new("x"), denied()).into(), 1, "CMT-1121"),

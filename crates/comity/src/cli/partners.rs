@@ -278,7 +278,8 @@ async fn ask(node: &Node, test: &Agree, out: &mut Out) -> Result<(), Fault> {
 }
 
 fn permitted(permit: &Permit, out: &mut Out) {
-    out.line(format!("permitted under {}", permit.agreement()));
+    let under = permit.agreement().map_or_else(|| permit.source().told(), ToString::to_string);
+    out.line(format!("permitted under {under}"));
     permit.clauses().iter().for_each(|c| out.line(format!("  clause  {c}")));
     permit.duties().iter().for_each(|d| out.line(format!("  duty    {d}")));
 }

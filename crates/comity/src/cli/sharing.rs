@@ -6,15 +6,18 @@ use super::home::Meant;
 use super::out::{Out, bytes, counted, short};
 use super::{Done, Outcome};
 use crate::node::Node;
+use crate::node::compel::{Compelled, Under};
+use crate::node::compelled::CompelledRelease;
 use crate::node::error::NodeError;
 use crate::node::noisy::{Asked, Cost};
 use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
 use crate::node::share::{Shared, What, Wish};
+use evidence::sealed::Recipient;
 use exchange::counts::Counts;
 use privacy::Epsilon;
 use std::io;
 use std::path::Path;
-use terms::{MemberId, PartnerId};
+use terms::{MemberId, PartnerId, PersonId};
 
 /// Rows of one list that people get; programs get all.
 const SHOWN: usize = 20;
@@ -32,8 +35,12 @@ pub async fn share(meant: &Meant, args: &Share, out: &mut Out) -> Done {
     // What is released is on the ledger: where it cannot be written, it is not released.
     let to = args.out.as_deref().filter(|_| !args.dry_run);
     to.map(writable).transpose()?;
+    let under = under(args)?;
     let node = meant.open("share").await?;
-    let shared = node.share(&wish, args.dry_run).await?;
+    let shared = match &under {
+        Some(under) => node.share_compelled(&wish, under, args.dry_run).await?,
+        None => node.share(&wish, args.dry_run).await?,
+    };
     if let Some(path) = to {
         Node::write_bundle(path, &shared.bundle)?;
     }
@@ -45,13 +52,28 @@ pub async fn share(meant: &Meant, args: &Share, out: &mut Out) -> Done {
 
 /// Counts with noise, where epsilon or a period is stated.
 fn noisy(args: &Share) -> Result<Option<Asked>, Fault> {
-    if args.epsilon.is_none() && args.period.is_none() {
+    if args.under.is_some() || (args.epsilon.is_none() && args.period.is_none()) {
         return Ok(None);
     }
     if args.what != What::Counts {
         return Err(Fault::usage("only counts have an epsilon and a period", "comity share counts --help"));
     }
     Ok(Some(Asked { epsilon: args.epsilon.unwrap_or(Epsilon::USUAL), span: args.period }))
+}
+
+/// The order under which something is shared, where one is stated.
+fn under(args: &Share) -> Result<Option<Under>, Fault> {
+    let (Some(order), Some(counsel), Some(second)) = (&args.under, &args.counsel, &args.second) else {
+        return Ok(None);
+    };
+    let seal_to = args.seal_to.as_deref().map(str::parse::<Recipient>).transpose();
+    Ok(Some(Under {
+        order: order.clone(),
+        counsel: PersonId(counsel.clone()),
+        second: PersonId(second.clone()),
+        period: args.period,
+        seal_to: seal_to.map_err(|e| NodeError::Value { what: e.to_string() })?,
+    }))
 }
 
 /// Whether a file can be made there.
@@ -78,6 +100,9 @@ fn told(shared: &Shared, path: Option<&Path>, out: &mut Out) {
         None => out.line(format!("would be permitted: {what} to {to}")),
     }
     rests_on(&shared.clauses, &shared.duties, out);
+    if let Some(compelled) = &shared.compelled {
+        under_order(compelled, out);
+    }
     if let Some(cost) = &shared.cost {
         costs(cost, out);
     }
@@ -93,6 +118,37 @@ fn told(shared: &Shared, path: Option<&Path>, out: &mut Out) {
 pub(super) fn rests_on(clauses: &[String], duties: &[String], out: &mut Out) {
     clauses.iter().for_each(|c| out.line(format!("  clause  {c}")));
     duties.iter().for_each(|d| out.line(format!("  duty    {d}")));
+}
+
+/// The order behind a release, who approved it, and what it overrides.
+fn under_order(compelled: &Compelled, out: &mut Out) {
+    out.line(format!("  order   {} (exhibit {})", compelled.order, short(compelled.authority)));
+    if let (Some(counsel), Some(second)) = (&compelled.counsel, &compelled.second) {
+        out.line(format!("  approved by counsel {counsel} and {second}"));
+    }
+    if let Some(overridden) = &compelled.overrides {
+        out.paragraph(2, &format!("overrides: {}", overridden.sentence));
+        let clauses = overridden.clauses.iter().map(ToString::to_string);
+        let standing = overridden.prohibitions.iter().map(|p| format!("standing prohibition {p}"));
+        clauses.chain(standing).for_each(|o| out.line(format!("  against {o}")));
+    }
+}
+
+/// What orders compelled, as far as the person at work may know.
+pub(super) fn compelled(all: &[CompelledRelease], out: &mut Out) {
+    for release in all {
+        out.object(release);
+        out.line(format!("{} to {} on {}", release.release, release.to, release.released));
+        under_order(&release.compelled, out);
+        match release.compelled.gag {
+            Some(gag) if release.silent => out.line(format!("  silent  nobody may be told before {gag}")),
+            Some(gag) => out.line(format!("  silent  until {gag}")),
+            None => {}
+        }
+    }
+    if all.is_empty() {
+        out.line("no order compelled anything that you may know of");
+    }
 }
 
 fn costs(cost: &Cost, out: &mut Out) {
@@ -121,6 +177,9 @@ pub fn received(bundle: &ReceivedBundle, out: &mut Out) {
     let exhibits = counted(bundle.exhibits.len() as u64, "exhibit");
     out.heading(&format!("Received release {} from {}: {exhibits}", bundle.release, bundle.from));
     rests_on(&bundle.clauses, &bundle.duties, out);
+    if let Some(compelled) = &bundle.compelled {
+        under_order(compelled, out);
+    }
     if bundle.hits > 0 {
         out.line(format!("  answer  {} of what was asked is this home's concern", bundle.hits));
     }

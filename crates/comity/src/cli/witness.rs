@@ -57,6 +57,7 @@ async fn one(node: &Node, verb: &VerifyVerb, out: &mut Out) -> Done {
             did(&done, "`comity verify heads` shows who has cosigned", out);
         }
         VerifyVerb::Proof { of, leaf } => proof(&node.leaf_proof(of).await?, leaf.as_deref(), out)?,
+        VerifyVerb::Compelled => super::sharing::compelled(&node.compelled().await?, out),
         VerifyVerb::Publish => {
             let done = node.publish().await?;
             out.object(&done);

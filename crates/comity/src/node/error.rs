@@ -156,6 +156,31 @@ pub enum NodeError {
         /// The clauses.
         clauses: Vec<String>,
     },
+    /// A document that compels nothing.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Compulsion(#[from] agreement::CompulsionError),
+    /// No order compels it.
+    #[error("refused: {sentence}")]
+    #[diagnostic(code("CMT-1198"), help("{help}"))]
+    NotCompelled {
+        /// The denial as one sentence with its order.
+        sentence: String,
+        /// The denial's own code.
+        code: String,
+        /// The mending.
+        help: String,
+    },
+    /// Nobody may be told yet.
+    #[error("refused: an order forbids to tell of something in this case before {until}")]
+    #[diagnostic(
+        code("CMT-1197"),
+        help("wait until then, name that order with --authority, or open a case without what it compelled")
+    )]
+    Silent {
+        /// Until when.
+        until: terms::Timestamp,
+    },
     /// The ledger or a sealed object does not verify.
     #[error("not verified: {what}")]
     #[diagnostic(
@@ -413,6 +438,8 @@ impl NodeError {
     pub fn ending(&self) -> Ending {
         match self {
             Self::Refused { .. }
+            | Self::NotCompelled { .. }
+            | Self::Silent { .. }
             | Self::FourEyes { .. }
             | Self::RevealsMore { .. }
             | Self::Weaker { .. }

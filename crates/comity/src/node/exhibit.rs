@@ -11,6 +11,7 @@ use crate::store::records::{self, Record};
 use agreement::Request;
 use evidence::custody::{Act as Did, Why};
 use exchange::Item;
+use std::collections::BTreeSet;
 use terms::{CaseId, ExhibitKind, Protection, Settled};
 use threat::Case;
 
@@ -45,9 +46,13 @@ impl Node {
         let case = self.case_show(case).await?;
         let exhibit = self.exhibit_of(&case, exhibit, "shared").await?;
         let refuse = |why: String| NodeError::NotThisExhibit { exhibit: exhibit.id, doing: "shared", why };
-        if matches!(exhibit.kind, ExhibitKind::CovertList | ExhibitKind::Bundle | ExhibitKind::Receipt) {
+        if matches!(
+            exhibit.kind,
+            ExhibitKind::Compulsion | ExhibitKind::CovertList | ExhibitKind::Bundle | ExhibitKind::Receipt
+        ) {
             return Err(refuse(format!("it is a {}, which stays here", exhibit.kind)));
         }
+        self.refuse_silent(&BTreeSet::from([exhibit.id]), None, self.clock.now()).await?;
         let mut conn = self.state.read().await?;
         let releases: Vec<Record<KeptRelease>> = records::RELEASES.all(&mut conn).await?;
         let given = releases.iter().map(|r| &r.body).find(|k| k.items.contains(&exhibit.id));

@@ -106,6 +106,7 @@ fn of_kind(kind: ExhibitKind) -> &'static [Category] {
         ExhibitKind::AssetRegister => &[Category::C2Infrastructure],
         ExhibitKind::Accounts => &[Category::Transaction, Category::BankAccount],
         ExhibitKind::Authority
+        | ExhibitKind::Compulsion
         | ExhibitKind::CovertList
         | ExhibitKind::Bundle
         | ExhibitKind::Receipt

@@ -8,6 +8,8 @@ pub mod agree;
 pub mod analyze;
 pub mod assess;
 pub mod case;
+pub mod compel;
+pub mod compelled;
 pub mod declare;
 pub mod disclose;
 pub mod erase;
@@ -339,14 +341,20 @@ impl Node {
     /// that follows from the leaf's id, which is random and never leaves the state store.
     pub(crate) fn on_ledger(&self, event: &Event, leaf: &str) -> Event {
         let mut told = event.clone();
-        if let Some(key) = self.keys.public.people.get(&event.who.0) {
-            told.who = PersonId::of_key(key);
+        if let Some(pseudonym) = self.pseudonym(&event.who) {
+            told.who = pseudonym;
         }
         if let Why::House(words) = &event.why {
             let salt = Salt::from_bytes(Digest::of(format!("comity.words/1 {leaf}").as_bytes()).0);
             told.why = Why::House(ledger::commit(&salt, &Digest::of(words.as_bytes())).to_string());
         }
         told
+    }
+
+    /// How the ledger names a person of this home: by what follows from their key.
+    pub(crate) fn pseudonym(&self, person: &PersonId) -> Option<PersonId> {
+        let key = self.keys.public.people.get(&person.0)?;
+        Some(PersonId::of_key(key))
     }
 
     /// The event of an intake.

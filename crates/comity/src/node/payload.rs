@@ -15,15 +15,39 @@ use exchange::question::Question;
 use exchange::{Item, Payload, stix, victims};
 use std::collections::BTreeSet;
 use terms::{
-    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Label, Obtained, PartnerId, Place, Protection,
-    Timestamp, Tlp,
+    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Label, MemberId, Obtained, PartnerId, Place,
+    Protection, Sighting, Timestamp, Tlp,
 };
 
 /// What indicators are anyway.
 const INDICATED: [Category; 3] =
     [Category::C2Infrastructure, Category::MalwareSample, Category::NetworkIndicator];
 /// Rows of one victims' file or of one file of sightings.
-const MOST_ROWS: usize = 200_000;
+pub(super) const MOST_ROWS: usize = 200_000;
+
+/// Which sightings are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// When they were made.
+    pub window: Window,
+    /// The botnets, by family or whole name; empty for all.
+    pub about: &'a BTreeSet<String>,
+    /// Why pseudonyms are resolved, for custody.
+    pub why: &'a str,
+}
+
+impl Seen<'_> {
+    /// Whether a sighting of this botnet is looked at. Where botnets are named, one that nobody knows is not among them.
+    pub fn holds(&self, botnet: Option<&str>) -> bool {
+        self.about.is_empty() || botnet.and_then(|b| target(self.about, b)).is_some()
+    }
+}
+
+/// The name among these by which a botnet is meant: its own, or its family's.
+pub(super) fn target<'a>(about: &'a BTreeSet<String>, botnet: &str) -> Option<&'a String> {
+    let family = botnet.split('/').next().unwrap_or_default();
+    about.get(botnet).or_else(|| about.get(family))
+}
 
 /// Version of the rules by which what is written here is labelled.
 const RULES: u32 = 1;
@@ -62,7 +86,7 @@ pub(super) fn category_of_authority(bytes: &[u8]) -> Option<(Category, Protectio
     }
 }
 
-fn nothing(what: &str, help: &'static str) -> NodeError {
+pub(super) fn nothing(what: &str, help: &'static str) -> NodeError {
     NodeError::First { what: format!("there is nothing to share: {what}"), help }
 }
 
@@ -101,7 +125,7 @@ impl Node {
         Ok(self.standing().await?.into_iter().filter(|f| case.findings.contains(&f.id)).collect())
     }
 
-    async fn indicators(&self, case: &str, now: Timestamp) -> Result<Item, NodeError> {
+    pub(super) async fn indicators(&self, case: &str, now: Timestamp) -> Result<Item, NodeError> {
         // What speaks of the criminals' infrastructure and samples, and of nobody's machine.
         let of_infrastructure = |f: &Finding| {
             matches!(
@@ -160,12 +184,26 @@ impl Node {
 
     async fn victims(&self, wish: &Wish, place: Place, now: Timestamp) -> Result<Item, NodeError> {
         let help = "take in sinkhole logs of this place first";
-        let found = self.tables().await?.victims(place, Window::ALL, MOST_ROWS).await?;
-        if found.is_empty() {
-            return Err(nothing(&format!("no victim was seen in {place}"), help));
-        }
-        // Nothing is revealed before the agreement is asked: a wish that will be refused learns nothing.
         let member = wish.member.clone().ok_or_else(|| nothing("no member was named", help))?;
+        let wanted = Seen { window: Window::ALL, about: &BTreeSet::new(), why: "victims' own state is told" };
+        let item = self.victims_seen(&member, place, wanted, now).await?;
+        item.ok_or_else(|| nothing(&format!("no victim was seen in {place}"), help))
+    }
+
+    /// The victims of one place that were seen within a window. Nothing is revealed before a ruling on the wish: one that
+    /// will be refused learns nothing.
+    pub(super) async fn victims_seen(
+        &self,
+        member: &MemberId,
+        place: Place,
+        wanted: Seen<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Item>, NodeError> {
+        let mut found = self.tables().await?.victims(place, wanted.window, MOST_ROWS).await?;
+        found.retain(|victim| wanted.holds(victim.botnet.as_deref()));
+        if found.is_empty() {
+            return Ok(None);
+        }
         let mut rows = Vec::with_capacity(found.len());
         let mut touched: BTreeSet<ExhibitId> = BTreeSet::new();
         for victim in found {
@@ -186,9 +224,9 @@ impl Node {
                     .to_owned(),
             });
         }
-        self.note_reveal(&touched, now).await?;
-        let bytes = victims::csv(&member, place, &rows)?;
-        Ok(item(
+        self.note_reveal(&touched, wanted.why, now).await?;
+        let bytes = victims::csv(member, place, &rows)?;
+        Ok(Some(item(
             &format!("victims-{}.csv", place.as_str().to_ascii_lowercase()),
             "text/csv",
             Category::VictimIp,
@@ -196,20 +234,20 @@ impl Node {
             rows.len() as u64,
             bytes,
             now,
-        ))
+        )))
     }
 
     /// Resolving pseudonyms is an act on the exhibits they came from.
-    async fn note_reveal(&self, exhibits: &BTreeSet<ExhibitId>, now: Timestamp) -> Result<(), NodeError> {
+    async fn note_reveal(
+        &self,
+        exhibits: &BTreeSet<ExhibitId>,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), NodeError> {
         let mut batch = Batch::default();
         for &exhibit in exhibits {
             let commitment = self.vault.commitment(&exhibit).await?;
-            let event = self.event(
-                vec![commitment],
-                Did::Reveal,
-                Why::House("victims' own state is told".into()),
-                false,
-            );
+            let event = self.event(vec![commitment], Did::Reveal, Why::House(why.into()), false);
             let (custody, leaf) = self.custody(exhibit, &event)?;
             batch.custody.push(custody);
             batch.leaves.push(leaf);
@@ -248,6 +286,15 @@ impl Node {
         if seen.is_empty() {
             return Err(nothing("nothing was seen at a sinkhole", "take in sinkhole logs first"));
         }
+        self.sightings_seen(wish, seen, now)
+    }
+
+    pub(super) fn sightings_seen(
+        &self,
+        wish: &Wish,
+        seen: Vec<(Sighting, ExhibitId)>,
+        now: Timestamp,
+    ) -> Result<Item, NodeError> {
         // A key of this link and period: what two partners get cannot be joined.
         let label = format!(
             "link/{}/{}",

@@ -3,6 +3,7 @@
 //! Elsewhere: giving (`share`), the bundle's format (`exchange`).
 
 use super::Node;
+use super::compel::Compelled;
 use super::error::NodeError;
 use super::ingest::{Ingested, Manner, Source};
 use super::share::{KeptRelease, MOST_DOCUMENT};
@@ -42,6 +43,9 @@ pub struct ReceivedBundle {
     /// Noisy counts it held, each with how far it may be off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub counts: Vec<Counts>,
+    /// The order that compelled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compelled: Option<Compelled>,
     /// The file with the receipt, to be handed back.
     pub receipt: String,
     /// Questions answered with a hit.
@@ -94,15 +98,28 @@ impl Node {
                 help: "answer it with `comity match --answer`, or finish it with `comity match --finish`",
             });
         }
-        let spent = self.spent(&agreements, &asked, now, received.header().release.as_str()).await?;
-        let accepted = exchange::receive(&received, &self.partner, &agreements, spent, now)?;
+        let accepted = match exchange::ordered(&received)? {
+            Some(authority) => {
+                let order = self.order_with(&ExhibitId(authority)).await?;
+                let order = order.as_ref().map(|o| &o.compulsion);
+                exchange::receive_compelled(&received, &self.partner, &agreements, order, now)?
+            }
+            None => {
+                let spent = self.spent(&agreements, &asked, now, received.header().release.as_str()).await?;
+                exchange::receive(&received, &self.partner, &agreements, spent, now)?
+            }
+        };
         self.refuse_replay(&accepted).await?;
         // Before anything of it is used: a two-faced node is found here.
         let cosignature = self.hear(&accepted.header().from, accepted.shown()).await?;
         let clauses: Vec<String> = accepted.ruling().clauses.iter().map(ToString::to_string).collect();
+        let under = match accepted.ruling().source.compelled() {
+            Some(order) => order.id.clone(),
+            None => clauses.join(", "),
+        };
         let manner = |obtained| Manner {
             obtained,
-            why: format!("release {} under {}", accepted.header().release, clauses.join(", ")),
+            why: format!("release {} under {under}", accepted.header().release),
             act: Did::Receive,
         };
         let mut exhibits = Vec::new();
@@ -145,6 +162,7 @@ impl Node {
             erase_by: accepted.erase_by(),
             exhibits,
             counts,
+            compelled: accepted.ruling().source.compelled().map(Compelled::of),
             receipt: path.display().to_string(),
             hits,
         })
@@ -203,6 +221,7 @@ impl Node {
                     agreement::Duty::EraseProofDays(days) => Some(*days),
                     _ => None,
                 }),
+                compelled: accepted.ruling().source.compelled().map(Compelled::of),
             },
         };
         let batch = Batch { leaves: vec![NewLeaf::new(leaf)], ..Batch::default() };
@@ -279,11 +298,13 @@ impl Node {
     pub async fn check_receipt(&self, bytes: &[u8]) -> Result<receipt::Receipt, NodeError> {
         let claimed = receipt::unverified(bytes)?;
         let agreements = self.agreements().await?;
-        let keys: Vec<_> = agreements
-            .node_keys(&claimed.by, self.clock.now())
-            .into_iter()
-            .map(|k| (ledger::dsse::keyid(&k), k))
-            .collect();
+        let now = self.clock.now();
+        // What an order compelled is receipted also by a partner with which no agreement is in force.
+        let keys = match claimed.agreement {
+            Some(_) => agreements.node_keys(&claimed.by, now),
+            None => agreements.named_keys(&claimed.by, now),
+        };
+        let keys: Vec<_> = keys.into_iter().map(|k| (ledger::dsse::keyid(&k), k)).collect();
         let receipt = receipt::verify(bytes, &keys)?;
         let mut conn = self.state.read().await?;
         let sent: Record<KeptRelease> = records::RELEASES

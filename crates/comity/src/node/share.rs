@@ -6,6 +6,7 @@
 //! court what left and under which clause.
 
 use super::Node;
+use super::compel::Compelled;
 use super::error::NodeError;
 use super::noisy::{Asked, Cost, Noisy};
 use crate::store::Batch;
@@ -105,6 +106,9 @@ pub struct Shared {
     /// What noisy counts cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// The order that compels it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compelled: Option<Compelled>,
     /// The sealed bundle; empty on a dry run.
     #[serde(skip)]
     pub bundle: Vec<u8>,
@@ -125,6 +129,9 @@ pub struct KeptRelease {
     /// Days after the erasure within which the giver wants a proof of it.
     #[serde(default)]
     pub proof_days: Option<u32>,
+    /// The order that compelled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compelled: Option<Compelled>,
 }
 
 /// The refusal as an error with its clauses.
@@ -236,6 +243,7 @@ impl Node {
                 records: request.records,
                 bytes: bytes.len() as u64,
                 cost: noisy.as_ref().map(Noisy::told),
+                compelled: None,
                 bundle: Vec::new(),
             });
         }
@@ -285,6 +293,7 @@ impl Node {
             records: request.records,
             bytes: bytes.len() as u64,
             cost: noisy.as_ref().map(Noisy::told),
+            compelled: None,
             bundle: released.bundle,
         })
     }
@@ -336,7 +345,7 @@ impl Node {
         Ok(crossings::spent(&mut conn, &clauses, request.case.as_ref(), now, but).await?)
     }
 
-    fn request(&self, wish: &Wish) -> Request {
+    pub(super) fn request(&self, wish: &Wish) -> Request {
         let bytes = Digest::of(b"");
         let mut request = Request::new(
             self.partner.clone(),
@@ -411,6 +420,7 @@ impl Node {
                 erase_by: header.erase_by,
                 items: Vec::new(),
                 proof_days: None,
+                compelled: None,
             },
         };
         let mut tx = self.state.begin().await?;

@@ -9,6 +9,7 @@
 
 mod canary;
 mod cli;
+mod compulsion;
 mod counts;
 mod crash;
 mod custody;

@@ -109,6 +109,7 @@ fn kinds_of_others_are_not_examined() {
             ExhibitKind::AssetRegister,
             ExhibitKind::Accounts,
             ExhibitKind::Authority,
+            ExhibitKind::Compulsion,
             ExhibitKind::CovertList,
         ]
         .contains(kind);

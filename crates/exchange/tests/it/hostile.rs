@@ -11,6 +11,7 @@ const KINDS: &[ExhibitKind] = &[
     ExhibitKind::AssetRegister,
     ExhibitKind::Accounts,
     ExhibitKind::Authority,
+    ExhibitKind::Compulsion,
     ExhibitKind::CovertList,
 ];
 
@@ -21,6 +22,7 @@ const GOOD: &[&str] = &[
     r#"{"schema":"comity.transaction/1","at":"2026-03-03T10:00:00Z","from":"A","to":"B","institution":"b","cents":5}"#,
     r#"{"schema":"comity.covert/1","asset":"a.example","contact":"c","answer":"contact"}"#,
     r#"{"schema":"comity.authority/1","id":"o","issuer":"c","kind":"order","holder":"police","instrument":"seize","class":"server","targets":["*"],"places":["DE"],"offence":"x","from":"2026-03-05","until":"2026-04-05"}"#,
+    r#"{"schema":"comity.compulsion/1","id":"o","issuer":"c","instrument":"subpoena","offence":"x","addressee":"a","to":"b","purpose":"investigation","categories":["victim-ip"],"places":["DE"],"from":"2026-03-05","until":"2026-04-05"}"#,
     r#"{"type":"bundle","objects":[{"type":"malware","id":"malware--1"}]}"#,
     "relay-one.com.example",
 ];

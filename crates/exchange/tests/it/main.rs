@@ -9,6 +9,7 @@
 
 mod accounts;
 mod authority;
+mod compelled;
 mod counts;
 mod crossing;
 mod golden;

@@ -61,7 +61,9 @@ impl Node {
         if most > said.reveal && protocol != Protocol::SizeOnly {
             return Err(NodeError::RevealsMore { most, asked: said.reveal });
         }
-        let name = self.set_name(&accepted.header().agreement, &items, now);
+        // A match is ruled on under an agreement alone: no order compels one.
+        let agreement = accepted.header().agreement.clone().ok_or_else(no_match)?;
+        let name = self.set_name(&agreement, &items, now);
         let mut bounds = self.revealed(&partner, &case, Side::Holder).await?;
         bounds.add(&name, most, holds);
         let answer = Match { step: Step::Answer, holds, reveal: most, ..said.clone() };
@@ -99,7 +101,7 @@ impl Node {
         let message = match protocol {
             Protocol::SizeOnly => size_only::answer(&drawn().1, &items, &question, &quietly)?,
             _ => {
-                let holder = self.holder(protocol, &accepted.header().agreement, &items, &name, now).await?;
+                let holder = self.holder(protocol, &agreement, &items, &name, now).await?;
                 holder.answer(&question, &self.psi_key("nonces", now), &quietly)?
             }
         };

@@ -140,6 +140,7 @@ impl Node {
                 erase_by: header.erase_by,
                 items: Vec::new(),
                 proof_days: None,
+                compelled: None,
             },
         };
         let mut tx = self.state.begin().await?;
