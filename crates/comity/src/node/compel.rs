@@ -146,7 +146,9 @@ impl Node {
             return Ok(shared);
         }
         if let Some(statement) = statement.as_object_mut() {
-            let names = [&under.counsel, &under.second].map(|p| self.pseudonym(p));
+            let people = self.people().await?;
+            let key = |p: &PersonId| people.iter().find(|k| k.person == *p).map(|k| PersonId::of_key(&k.key));
+            let names = [&under.counsel, &under.second].map(key);
             statement.insert("approved".into(), serde_json::json!(names));
         }
         // The payload is kept first: its salted commitment is the subject of every leaf about it.
