@@ -1,6 +1,7 @@
 //! The commands of this workspace. `cargo xtask demo` runs the main job, `cargo xtask test` proves it.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
@@ -10,6 +11,9 @@ cargo xtask <command> [-- arguments]
           (-- --headless prints the story and opens nothing; -- --help lists the rest)
   test    run every test of the workspace
   lint    formatting, clippy without warnings, licences and sources of the dependencies
+  quality malware [LIST.csv]
+          how good the clusters of a labelled list of digests are, against bars; without a list that of
+          MalwareBazaar, `malware/tlsh-malwarebazaar/mb_10K.csv` below the folder that COMITY_DATA names
   comity  build and run `comity` with the arguments after `--`
 ";
 
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
         "comity" => compiler() && build() && run(program().args(&rest)),
         "test" => compiler() && build() && test(&rest),
         "lint" => lint(),
+        "quality" => quality(&rest),
         _ => {
             print!("{HELP}");
             return if matches!(command.as_str(), "" | "help" | "--help" | "-h") {
@@ -96,6 +101,33 @@ fn test(rest: &[String]) -> bool {
     };
     // Examples in the documentation: nextest does not run them.
     run(cargo().args(["test", "--workspace", "--features", FEATURES, "--doc", "--quiet"])) && tests
+}
+
+/// Figures against bars; a list that is not there is a failure, never a pass.
+fn quality(rest: &[String]) -> bool {
+    let [subject, given @ ..] = rest else {
+        eprintln!("say of what: cargo xtask quality malware [LIST.csv]");
+        return false;
+    };
+    if subject != "malware" {
+        eprintln!("no quality is measured of `{subject}`: cargo xtask quality malware [LIST.csv]");
+        return false;
+    }
+    let list = match (given.first(), env::var_os("COMITY_DATA")) {
+        (Some(list), _) => list.into(),
+        (None, Some(data)) => PathBuf::from(data).join("malware/tlsh-malwarebazaar/mb_10K.csv"),
+        (None, None) => {
+            eprintln!("no list: name one, or the folder of data in COMITY_DATA");
+            return false;
+        }
+    };
+    if !list.is_file() {
+        eprintln!("no list at {}: name one, or the folder of data in COMITY_DATA", list.display());
+        return false;
+    }
+    run(cargo()
+        .args(["run", "--quiet", "--release", "-p", "malware", "--example", "quality", "--"])
+        .arg(list))
 }
 
 fn lint() -> bool {
