@@ -11,6 +11,50 @@ word_enum! {
         Pe = "pe",
         /// ELF file.
         Elf = "elf",
+        /// ZIP archive.
+        Zip = "zip",
+        /// 7z archive.
+        SevenZip = "7z",
+        /// RAR archive, version 4 or 5.
+        Rar = "rar",
+        /// tar archive.
+        Tar = "tar",
+        /// Cabinet.
+        Cab = "cab",
+        /// ISO 9660 image.
+        Iso = "iso",
+        /// One stream, compressed by gzip.
+        Gzip = "gzip-stream",
+        /// One stream, compressed by Zstandard.
+        Zstd = "zstd-stream",
+        /// One stream, compressed by bzip2.
+        Bzip2 = "bzip2",
+        /// One stream, compressed by xz.
+        Xz = "xz",
+        /// One stream, compressed by LZMA.
+        Lzma = "lzma",
+        /// Compound file: an old Office document, a mail of Outlook, a Windows installer.
+        Ole = "ole",
+        /// Office Open XML document.
+        Ooxml = "ooxml",
+        /// Mail (RFC 5322).
+        Email = "email",
+        /// PDF document.
+        Pdf = "pdf",
+        /// Page in HTML, or SVG.
+        Html = "html",
+        /// Script of PowerShell, JavaScript, VBScript, batch, shell and the like.
+        Script = "script",
+        /// Shortcut of Windows.
+        Lnk = "lnk",
+        /// Notebook of OneNote.
+        OneNote = "onenote",
+        /// RTF document.
+        Rtf = "rtf",
+        /// Raw image of a disk or a volume.
+        DiskImage = "disk-image",
+        /// Disk image in the format of EnCase (E01).
+        Ewf = "ewf",
         /// Packet capture, libpcap format.
         Pcap = "pcap",
         /// Packet capture, pcapng format.

@@ -47,6 +47,24 @@ pub enum FindingBody {
         /// Machine, sections, imports and the like, name to value, in a fixed order.
         features: Vec<(String, String)>,
     },
+    /// Something in a document or container that acts when it is opened, or that hides what it is.
+    ActiveContent {
+        /// What it is, as a lower-case word (`auto-run-macro`, `launch-action`, `path-traversal`).
+        what: String,
+        /// The text that shows it: a command, an address, a name.
+        value: String,
+        /// Where it stands, in words.
+        at: String,
+    },
+    /// Another exhibit was taken out of this one.
+    Derived {
+        /// The derived exhibit.
+        exhibit: ExhibitId,
+        /// Its path inside this one, as text. It names no place in a file system.
+        path: String,
+        /// How it was taken out.
+        how: String,
+    },
     /// Digests that others name the exhibit by: `md5`, `sha1`, `sha256`, `tlsh`, `imphash`.
     Hashes {
         /// Name of the digest to its hexadecimal text.

@@ -47,9 +47,16 @@ pub async fn list(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Faul
     }
     let kinds: &[&str] = match &args.kind {
         Some(kind) => &[kind.as_str()],
-        None => {
-            &["configuration", "beacon", "generated-names", "activity", "account", "similar", "unreadable"]
-        }
+        None => &[
+            "configuration",
+            "active-content",
+            "beacon",
+            "generated-names",
+            "activity",
+            "account",
+            "similar",
+            "unreadable",
+        ],
     };
     for kind in kinds {
         let usual = if matches!(*kind, "configuration" | "beacon") { TOP_TELLING } else { TOP };
@@ -154,6 +161,7 @@ fn weight(finding: &Finding) -> f64 {
 fn heading(kind: &str) -> &'static str {
     match kind {
         "configuration" => "Configurations taken out of samples:",
+        "active-content" => "What documents and containers would do, or hide, when opened:",
         "beacon" => "Remote endpoints called like command and control, most likely first:",
         "generated-names" => "Hosts that ask for generated names:",
         "activity" => "Channels with bots seen on them, and the busiest day of each:",
@@ -316,6 +324,10 @@ fn statement(body: &FindingBody) -> String {
         }
         FindingBody::Hashes { digests } => {
             digests.iter().map(|(n, v)| format!("{n} {v}")).collect::<Vec<_>>().join(", ")
+        }
+        FindingBody::ActiveContent { what, value, at } => format!("{what} at {at}: {value}"),
+        FindingBody::Derived { exhibit, path, how } => {
+            format!("{exhibit} was derived from it: {path} ({how})")
         }
         FindingBody::Configuration { family, channels, .. } => {
             format!("a sample of {family} knows {} fixed channels", channels.len())

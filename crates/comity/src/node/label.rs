@@ -112,6 +112,29 @@ fn of_kind(kind: ExhibitKind) -> &'static [Category] {
         | ExhibitKind::Receipt
         | ExhibitKind::Text
         | ExhibitKind::Unknown => &[],
+        // What lies in a container or document is anybody's: the strictest counts until a person has looked.
+        ExhibitKind::Zip
+        | ExhibitKind::SevenZip
+        | ExhibitKind::Rar
+        | ExhibitKind::Tar
+        | ExhibitKind::Cab
+        | ExhibitKind::Iso
+        | ExhibitKind::Gzip
+        | ExhibitKind::Zstd
+        | ExhibitKind::Bzip2
+        | ExhibitKind::Xz
+        | ExhibitKind::Lzma
+        | ExhibitKind::Ole
+        | ExhibitKind::Ooxml
+        | ExhibitKind::Email
+        | ExhibitKind::Pdf
+        | ExhibitKind::Html
+        | ExhibitKind::Script
+        | ExhibitKind::Lnk
+        | ExhibitKind::OneNote
+        | ExhibitKind::Rtf
+        | ExhibitKind::DiskImage
+        | ExhibitKind::Ewf => &[],
     }
 }
 

@@ -126,6 +126,8 @@ impl<'p> Bundle<'p> {
             }
             FindingBody::Hashes { digests } => self.hashes(finding, digests),
             FindingBody::Format { .. }
+            | FindingBody::ActiveContent { .. }
+            | FindingBody::Derived { .. }
             | FindingBody::Similar { .. }
             | FindingBody::GeneratedNames { .. }
             | FindingBody::StixObject { .. }

@@ -112,6 +112,8 @@ pub fn kind(body: &FindingBody) -> &'static str {
         FindingBody::StixObject { .. } => "stix-object",
         FindingBody::Asset { .. } => "asset",
         FindingBody::Account { .. } => "account",
+        FindingBody::ActiveContent { .. } => "active-content",
+        FindingBody::Derived { .. } => "derived",
         FindingBody::Unreadable { .. } => "unreadable",
     }
 }
