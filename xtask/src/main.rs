@@ -14,6 +14,8 @@ cargo xtask <command> [-- arguments]
   quality malware [LIST.csv]
           how good the clusters of a labelled list of digests are, against bars; without a list that of
           MalwareBazaar, `malware/tlsh-malwarebazaar/mb_10K.csv` below the folder that COMITY_DATA names
+  bench malware [--files FOLDER] [--python PYTHON] [--small]
+          the table of ours beside peers, processor time; PYTHON has `py-tlsh`, `ssdeep-wheel` and `ppdeep`
   comity  build and run `comity` with the arguments after `--`
 ";
 
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         "test" => compiler() && build() && test(&rest),
         "lint" => lint(),
         "quality" => quality(&rest),
+        "bench" => bench(&rest),
         _ => {
             print!("{HELP}");
             return if matches!(command.as_str(), "" | "help" | "--help" | "-h") {
@@ -128,6 +131,20 @@ fn quality(rest: &[String]) -> bool {
     run(cargo()
         .args(["run", "--quiet", "--release", "-p", "malware", "--example", "quality", "--"])
         .arg(list))
+}
+
+/// Benchmarks are a workspace of their own, beside this one.
+fn bench(rest: &[String]) -> bool {
+    let [subject, given @ ..] = rest else {
+        eprintln!("say of what: cargo xtask bench malware");
+        return false;
+    };
+    if subject != "malware" {
+        eprintln!("`{subject}` has its own program: cd bench && cargo run --release --bin {subject}");
+        return false;
+    }
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/malware/Cargo.toml");
+    run(cargo().args(["run", "--release", "--manifest-path", manifest, "--"]).args(given))
 }
 
 fn lint() -> bool {
