@@ -767,6 +767,17 @@ pub enum VerifyVerb {
         #[arg(long, value_name = "FILE")]
         leaf: Option<PathBuf>,
     },
+    /// Write the proof of what was ruled on one record of a share: `comity verify FILE` checks it.
+    Ruling {
+        /// The batch that `comity share` names, or the release.
+        of: String,
+        /// The record's place in the batch, from 0.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        record: u64,
+        /// Where to write it [default: print it].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Publish the ledger as it stood a while ago; for a timer, once a slot.
     Publish,
     /// List what orders compelled: to counsel, the auditor and who approved it also what nobody may be told of yet.
@@ -830,7 +841,7 @@ pub struct Verify {
     /// What else than to verify.
     #[command(subcommand)]
     pub verb: Option<VerifyVerb>,
-    /// A package's folder, or the file of a receipt, proof of erasure or time-stamp token; without it the home is verified.
+    /// A package's folder, or the file of a receipt, a proof of erasure or of a ruling, or a time-stamp token; without it the home is verified.
     pub path: Option<PathBuf>,
     /// What a time-stamp token stamps: a file, or a package's folder.
     #[arg(long, value_name = "PATH", requires_all = ["path", "roots"])]

@@ -9,9 +9,11 @@ use crate::node::Node;
 use crate::node::compel::{Compelled, Under};
 use crate::node::compelled::CompelledRelease;
 use crate::node::error::NodeError;
+use crate::node::filter::Stays;
 use crate::node::noisy::{Asked, Cost};
 use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
 use crate::node::share::{Shared, What, Wish};
+use agreement::RuledRecord;
 use evidence::sealed::Recipient;
 use exchange::counts::Counts;
 use privacy::Epsilon;
@@ -103,6 +105,10 @@ fn told(shared: &Shared, path: Option<&Path>, out: &mut Out) {
     if let Some(compelled) = &shared.compelled {
         under_order(compelled, out);
     }
+    stays(&shared.stays, out);
+    if let Some(batch) = &shared.batch {
+        out.line(format!("  batch   {batch}"));
+    }
     if let Some(cost) = &shared.cost {
         costs(cost, out);
     }
@@ -149,6 +155,26 @@ pub(super) fn compelled(all: &[CompelledRelease], out: &mut Out) {
     if all.is_empty() {
         out.line("no order compelled anything that you may know of");
     }
+}
+
+/// Records that stay home, each kind with the clause that came nearest.
+fn stays(stays: &[Stays], out: &mut Out) {
+    for kind in stays.iter().take(SHOWN) {
+        let nearest = kind.nearest.as_ref().map_or_else(String::new, |c| format!(" (nearest {c})"));
+        let records = counted(kind.records, "record");
+        out.paragraph(2, &format!("stays   {records}{nearest}: {} [{}]", kind.why, kind.code));
+    }
+    super::laboratory::more(stays.len(), SHOWN, out);
+}
+
+/// What was ruled on one record.
+pub(super) fn ruled(record: &RuledRecord, out: &mut Out) {
+    let ruled = &record.ruled;
+    out.line(format!("record {}: {}", record.record, ruled.ruling));
+    let duties: Vec<String> = ruled.duties.iter().map(ToString::to_string).collect();
+    rests_on(&ruled.clauses, &duties, out);
+    ruled.nearest.iter().for_each(|c| out.line(format!("  nearest {c}")));
+    ruled.sentence.iter().for_each(|why| out.paragraph(2, &format!("why     {why}")));
 }
 
 fn costs(cost: &Cost, out: &mut Out) {

@@ -113,6 +113,9 @@ fn told(verified: &Verified, out: &mut Out) {
         out.line(format!("ledger {}: {}", head.origin, leaves(head.size)));
         out.line(format!("root   {}", head.root));
     }
+    if let Some(ruled) = &verified.ruled {
+        super::sharing::ruled(ruled, out);
+    }
     for signer in &verified.signed_by {
         out.line(format!("signed by {signer}"));
     }

@@ -1,4 +1,4 @@
-//! `verify heads|ask|cosign|take|proof|publish`: what ledgers show, and who vouches for it.
+//! `verify heads|ask|cosign|take|proof|ruling|publish`: what ledgers show, and who vouches for it.
 
 use super::args::VerifyVerb;
 use super::errors::Fault;
@@ -6,6 +6,7 @@ use super::home::Meant;
 use super::out::{Out, Table, count, counted};
 use super::{Done, Outcome};
 use crate::node::Node;
+use crate::node::batches::RulingProof;
 use crate::node::error::{Ending, NodeError};
 use crate::node::witness::{Heads, LeafProof, Witnessed};
 use crate::store::files::write_durably;
@@ -58,6 +59,10 @@ async fn one(node: &Node, verb: &VerifyVerb, out: &mut Out) -> Done {
         }
         VerifyVerb::Proof { of, leaf } => proof(&node.leaf_proof(of).await?, leaf.as_deref(), out)?,
         VerifyVerb::Compelled => super::sharing::compelled(&node.compelled().await?, out),
+        VerifyVerb::Ruling { of, record, out: to } => {
+            let proof = node.ruling_proof(of, *record).await?;
+            ruling(&proof, to.as_deref(), out)?;
+        }
         VerifyVerb::Publish => {
             let done = node.publish().await?;
             out.object(&done);
@@ -118,6 +123,27 @@ fn proof(proof: &LeafProof, leaf: Option<&Path>, out: &mut Out) -> Result<(), Fa
         out.line(line);
     }
     out.talk(format!("leaf {} of {}; key {}", proof.index, proof.leaf, proof.vkey));
+    Ok(())
+}
+
+/// The proof as a file, or on standard output as it is.
+fn ruling(proof: &RulingProof, to: Option<&Path>, out: &mut Out) -> Result<(), Fault> {
+    let text = serde_json::to_string_pretty(proof).unwrap_or_default();
+    out.object(proof);
+    match to {
+        Some(path) => {
+            write(path, text.as_bytes())?;
+            out.line(format!(
+                "record {} of {} of batch {}: proof written to {}",
+                count(proof.index),
+                count(proof.records),
+                proof.batch,
+                path.display()
+            ));
+        }
+        None => text.lines().for_each(|line| out.line(line)),
+    }
+    out.talk("check it with: comity verify FILE");
     Ok(())
 }
 

@@ -367,6 +367,8 @@ fn told(permit: &Permit, wish: &Wish, request: &Request, bytes: u64) -> Shared {
         clauses: Vec::new(),
         duties: permit.duties().iter().map(ToString::to_string).collect(),
         records: request.records,
+        stays: Vec::new(),
+        batch: None,
         bytes,
         cost: None,
         compelled: permit.source().compelled().map(Compelled::of),

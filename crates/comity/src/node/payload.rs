@@ -5,11 +5,12 @@
 
 use super::Node;
 use super::error::NodeError;
+use super::filter::{Entry, Filtered};
 use super::protect::pseudonymiser;
 use super::share::{HANDLING, MOST_DOCUMENT, SMALLEST, What, Wish};
 use crate::store::Batch;
 use crate::store::exhibits::{self, Exhibit};
-use botnet::telemetry::Window;
+use botnet::telemetry::{Victim, Window};
 use evidence::custody::{Act as Did, Why};
 use exchange::question::Question;
 use exchange::{Item, Payload, stix, victims};
@@ -91,32 +92,49 @@ pub(super) fn nothing(what: &str, help: &'static str) -> NodeError {
 }
 
 impl Node {
-    pub(super) async fn payload(&self, wish: &Wish, now: Timestamp) -> Result<Payload, NodeError> {
+    /// What crosses, and what was ruled on its records where they are ruled on one by one; on a dry run nothing is
+    /// revealed for it. Where no record may pass it has none.
+    pub(super) async fn payload(
+        &self,
+        wish: &Wish,
+        dry: bool,
+        now: Timestamp,
+    ) -> Result<(Payload, Option<Filtered>), NodeError> {
         let mut payload = Payload::new(self.partner.clone(), wish.with.clone(), wish.purpose, HANDLING);
         payload.member = wish.member.clone();
         payload.case = wish.case()?;
-        match wish.what {
-            What::Indicators => {
-                payload.items.push(self.indicators(&wish.of, now).await?);
-            }
+        let (items, filtered) = match wish.what {
+            What::Indicators => (vec![self.indicators(&wish.of, now).await?], None),
             What::Victims => {
                 let place = self.place_of(wish, now).await?;
                 payload.concerns = BTreeSet::from([place]);
-                payload.items.push(self.victims(wish, place, now).await?);
+                let (item, filtered) = self.victims(wish, place, dry, now).await?;
+                (vec![item], Some(filtered))
             }
-            What::Counts => payload.items.push(self.counts(now).await?),
+            What::Counts => (vec![self.counts(now).await?], None),
             What::Question => {
                 let item = Question::new(self.plan_assets(&wish.of).await?)?.item("question.json")?;
                 let categories = item.categories.clone();
                 let label = Label::by_rule("comity.share/question", RULES, categories, now);
-                payload.items.push(item.labelled(label));
+                (vec![item.labelled(label)], None)
             }
-            What::Exhibit => payload.items.push(self.exhibit_item(wish).await?),
-            What::Sightings => payload.items.push(self.sightings(wish, now).await?),
-            What::Authorities => payload.items = self.authorities().await?,
-            What::Accounts => payload.items.push(self.accounts(wish, now).await?),
-        }
-        Ok(payload)
+            What::Exhibit => (vec![self.exhibit_item(wish).await?], None),
+            What::Sightings => {
+                let (item, filtered) = self.sightings(wish, now).await?;
+                payload.concerns = filtered.places();
+                (vec![item], Some(filtered))
+            }
+            What::Authorities => {
+                let (items, filtered) = self.authorities(wish, now).await?;
+                (items, Some(filtered))
+            }
+            What::Accounts => {
+                let (item, filtered) = self.accounts(wish, now).await?;
+                (vec![item], Some(filtered))
+            }
+        };
+        payload.items = items;
+        Ok((payload, filtered))
     }
 
     /// The findings a case rests on that stand.
@@ -182,12 +200,35 @@ impl Node {
         }
     }
 
-    async fn victims(&self, wish: &Wish, place: Place, now: Timestamp) -> Result<Item, NodeError> {
+    async fn victims(
+        &self,
+        wish: &Wish,
+        place: Place,
+        dry: bool,
+        now: Timestamp,
+    ) -> Result<(Item, Filtered), NodeError> {
         let help = "take in sinkhole logs of this place first";
         let member = wish.member.clone().ok_or_else(|| nothing("no member was named", help))?;
-        let wanted = Seen { window: Window::ALL, about: &BTreeSet::new(), why: "victims' own state is told" };
-        let item = self.victims_seen(&member, place, wanted, now).await?;
-        item.ok_or_else(|| nothing(&format!("no victim was seen in {place}"), help))
+        let found = self.tables().await?.victims(place, Window::ALL, MOST_ROWS).await?;
+        if found.is_empty() {
+            return Err(nothing(&format!("no victim was seen in {place}"), help));
+        }
+        let entry = |record| Entry {
+            record,
+            categories: BTreeSet::from([Category::VictimIp]),
+            labels: vec![Label::by_rule("comity.share/victims", RULES, [Category::VictimIp], now)],
+            protection: Protection::Clear,
+            place: Some(place),
+        };
+        let described = |v: &Victim| format!("{},{},{}", v.bot, v.source, v.last).into_bytes();
+        let entries = found.into_iter().map(entry).collect();
+        // Nothing is revealed before the agreement is asked: of what will be refused nothing is learnt.
+        let (kept, mut filtered) = self.filter(wish, entries, described, now).await?;
+        let (indexes, kept): (Vec<usize>, Vec<Victim>) = kept.into_iter().unzip();
+        let why = (!dry).then_some("victims' own state is told");
+        let item = self.victims_item(&member, place, &kept, why, now).await?;
+        filtered.leave_as_lines(&indexes, &item.bytes);
+        Ok((item, filtered))
     }
 
     /// The victims of one place that were seen within a window. Nothing is revealed before a ruling on the wish: one that
@@ -204,14 +245,32 @@ impl Node {
         if found.is_empty() {
             return Ok(None);
         }
+        self.victims_item(member, place, &found, Some(wanted.why), now).await.map(Some)
+    }
+
+    /// Victims as they cross. Their addresses are revealed for the reason that is given; without one they stay pseudonyms.
+    async fn victims_item(
+        &self,
+        member: &MemberId,
+        place: Place,
+        found: &[Victim],
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Item, NodeError> {
         let mut rows = Vec::with_capacity(found.len());
         let mut touched: BTreeSet<ExhibitId> = BTreeSet::new();
         for victim in found {
-            let address = pseudonymiser(&self.keys.pseudonym, victim.last).reveal(&victim.source)?;
-            touched.extend(&victim.exhibits);
+            let source = match why {
+                Some(_) => {
+                    touched.extend(&victim.exhibits);
+                    let key = pseudonymiser(&self.keys.pseudonym, victim.last);
+                    key.reveal(&victim.source)?.to_string()
+                }
+                None => victim.source.clone(),
+            };
             rows.push(victims::Row {
                 at: victim.last,
-                source: address.to_string(),
+                source,
                 port: 0,
                 network: victim.network,
                 place,
@@ -224,9 +283,11 @@ impl Node {
                     .to_owned(),
             });
         }
-        self.note_reveal(&touched, wanted.why, now).await?;
+        if let Some(why) = why.filter(|_| !touched.is_empty()) {
+            self.note_reveal(&touched, why, now).await?;
+        }
         let bytes = victims::csv(member, place, &rows)?;
-        Ok(Some(item(
+        Ok(item(
             &format!("victims-{}.csv", place.as_str().to_ascii_lowercase()),
             "text/csv",
             Category::VictimIp,
@@ -234,7 +295,7 @@ impl Node {
             rows.len() as u64,
             bytes,
             now,
-        )))
+        ))
     }
 
     /// Resolving pseudonyms is an act on the exhibits they came from.
@@ -281,12 +342,27 @@ impl Node {
         ))
     }
 
-    async fn sightings(&self, wish: &Wish, now: Timestamp) -> Result<Item, NodeError> {
+    async fn sightings(&self, wish: &Wish, now: Timestamp) -> Result<(Item, Filtered), NodeError> {
         let seen = self.tables().await?.sightings_between(Window::ALL, MOST_ROWS).await?;
         if seen.is_empty() {
             return Err(nothing("nothing was seen at a sinkhole", "take in sinkhole logs first"));
         }
-        self.sightings_seen(wish, seen, now)
+        let entry = |seen: (Sighting, ExhibitId)| Entry {
+            categories: BTreeSet::from([Category::SinkholeLog]),
+            labels: vec![Label::by_rule("comity.share/sightings", RULES, [Category::SinkholeLog], now)],
+            protection: Protection::Pseudonym,
+            place: Some(seen.0.place).filter(|p| *p != Place::UNKNOWN),
+            record: seen,
+        };
+        let described = |(s, _): &(Sighting, ExhibitId)| {
+            format!("{},{},{},{}", s.event, s.bot, s.source, s.channel).into_bytes()
+        };
+        let entries = seen.into_iter().map(entry).collect();
+        let (kept, mut filtered) = self.filter(wish, entries, described, now).await?;
+        let (indexes, kept): (Vec<usize>, Vec<_>) = kept.into_iter().unzip();
+        let item = self.sightings_seen(wish, kept, now)?;
+        filtered.leave_as_lines(&indexes, &item.bytes);
+        Ok((item, filtered))
     }
 
     pub(super) fn sightings_seen(
@@ -353,15 +429,16 @@ impl Node {
         }
     }
 
-    async fn authorities(&self) -> Result<Vec<Item>, NodeError> {
-        let mut items = Vec::new();
+    /// The documents of which a clause lets what they speak of pass; the others stay here.
+    async fn authorities(&self, wish: &Wish, now: Timestamp) -> Result<(Vec<Item>, Filtered), NodeError> {
+        let mut entries = Vec::new();
         for exhibit in self.exhibits_of(ExhibitKind::Authority).await? {
             let bytes = self.vault.read(&exhibit.id, MOST_DOCUMENT).await?;
             let short: String = exhibit.id.to_string().chars().take(16).collect();
             let name = format!("authority-{short}.json");
             let form = category_of_authority(&bytes).map_or(Protection::Clear, |(_, form)| form);
             let settled = self.settled(&exhibit).await?;
-            items.push(Item {
+            let record = Item {
                 name,
                 media_type: "application/json".into(),
                 categories: settled.categories().clone(),
@@ -370,24 +447,31 @@ impl Node {
                 records: 1,
                 bytes,
                 labels: settled.labels().to_vec(),
+            };
+            entries.push(Entry {
+                categories: record.categories.clone(),
+                labels: record.labels.clone(),
+                protection: form,
+                place: None,
+                record,
             });
         }
-        if items.is_empty() {
+        if entries.is_empty() {
             return Err(nothing(
                 "this home holds no authority",
                 "take the documents in with `comity ingest`",
             ));
         }
-        Ok(items)
+        let (kept, filtered) = self.filter(wish, entries, |item: &Item| item.bytes.clone(), now).await?;
+        Ok((kept.into_iter().map(|(_, item)| item).collect(), filtered))
     }
 
     /// Accounts that money moved through, as tokens of the agreement and month: who gets them can group and name them,
     /// and only this home can say which account one is. One whose form has too few values for a token refuses the
     /// whole: nothing leaves in another form than the one that was ruled on.
-    async fn accounts(&self, wish: &Wish, now: Timestamp) -> Result<Item, NodeError> {
+    async fn accounts(&self, wish: &Wish, now: Timestamp) -> Result<(Item, Filtered), NodeError> {
         let tokens = self.tokeniser(&wish.with, now).await?;
-        let mut bytes = Vec::new();
-        let mut records = 0;
+        let mut entries = Vec::new();
         for view in threat::money(&self.of_kind("account").await?) {
             let role = match view.role {
                 threat::MoneyRole::Mule => "mule",
@@ -398,17 +482,24 @@ impl Node {
                 "schema": "comity.account/1", "account": tokens.account(&view.institution, &view.account)?,
                 "institution": view.institution, "role": role,
             });
-            bytes.extend_from_slice(line.to_string().as_bytes());
-            bytes.push(b'\n');
-            records += 1;
+            entries.push(Entry {
+                record: line.to_string().into_bytes(),
+                categories: BTreeSet::from([Category::BankAccount]),
+                labels: vec![Label::by_rule("comity.share/accounts", RULES, [Category::BankAccount], now)],
+                protection: Protection::Token,
+                place: None,
+            });
         }
-        if records == 0 {
+        if entries.is_empty() {
             return Err(nothing(
                 "no account stands out",
                 "take in account and transaction lines and run `comity analyze`",
             ));
         }
-        Ok(item(
+        let (kept, filtered) = self.filter(wish, entries, Vec::clone, now).await?;
+        let records = kept.len() as u64;
+        let bytes: Vec<u8> = kept.into_iter().flat_map(|(_, line)| [line, b"\n".to_vec()].concat()).collect();
+        let item = item(
             "accounts.ndjson",
             "application/x-ndjson",
             Category::BankAccount,
@@ -416,6 +507,7 @@ impl Node {
             records,
             bytes,
             now,
-        ))
+        );
+        Ok((item, filtered))
     }
 }

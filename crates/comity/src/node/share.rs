@@ -8,6 +8,7 @@
 use super::Node;
 use super::compel::Compelled;
 use super::error::NodeError;
+use super::filter::{Filtered, Rooted, Stays};
 use super::noisy::{Asked, Cost, Noisy};
 use crate::store::Batch;
 use crate::store::StoreError;
@@ -101,6 +102,11 @@ pub struct Shared {
     pub duties: Vec<String>,
     /// Records that cross.
     pub records: u64,
+    /// Records that stay home, by reason.
+    pub stays: Vec<Stays>,
+    /// The batch of rulings on the records (`comity verify ruling`); none on a dry run and where the whole was ruled on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
     /// Bytes of the payload.
     pub bytes: u64,
     /// What noisy counts cost.
@@ -221,16 +227,20 @@ impl Node {
                 return Err(error);
             }
         }
-        let payload = match &mut noisy {
-            Some(noisy) => self.noisy_payload(wish, noisy, dry, now).await?,
-            None => self.payload(wish, now).await?,
+        let (payload, filtered) = match &mut noisy {
+            Some(noisy) => (self.noisy_payload(wish, noisy, dry, now).await?, None),
+            None => self.payload(wish, dry, now).await?,
         };
+        if let Some((filtered, none)) = filtered.as_ref().and_then(|f| Some((f, f.refused()?))) {
+            return Err(self.refuse_all(none, filtered, dry, now).await?);
+        }
+        let stays = filtered.as_ref().map(Filtered::stays).unwrap_or_default();
         let bytes = payload.canonical()?;
         let request = payload.request(Digest::of(&bytes));
         let spent = self.spent(&agreements, &request, now, "").await?;
         let request = request.after(spent);
         let ruling = agreements.rule(&request, now);
-        let statement = ruling.statement(&request, now);
+        let mut statement = ruling.statement(&request, now);
         if dry {
             let permit = ruling.permit().map_err(|d| refused(&d))?;
             return Ok(Shared {
@@ -241,6 +251,8 @@ impl Node {
                 clauses: permit.clauses().iter().map(ToString::to_string).collect(),
                 duties: permit.duties().iter().map(ToString::to_string).collect(),
                 records: request.records,
+                stays,
+                batch: None,
                 bytes: bytes.len() as u64,
                 cost: noisy.as_ref().map(Noisy::told),
                 compelled: None,
@@ -249,12 +261,15 @@ impl Node {
         }
         // The payload is kept first: its salted commitment is the subject of every leaf about it.
         let sealed = self.vault.seal_bytes(&bytes).await?;
+        let rooted = self.rooted(filtered.as_ref(), sealed.id).await?;
+        rooted.iter().for_each(|r| r.told_in(&mut statement));
         let ruled = Statement::new(vec![sealed.commitment], PredicateType::Ruling, statement)?
             .sign(&self.keys.node)?;
         let permit = match ruling {
             Ruling::Permit(permit) => permit,
             Ruling::Deny(denial) => {
-                self.note_refusal(sealed.id, sealed.commitment, bytes.len() as u64, ruled, now).await?;
+                let kept = (sealed.id, sealed.commitment, bytes.len() as u64);
+                self.note_refusal_of(kept, ruled, rooted, now).await?;
                 return Err(refused(&denial));
             }
         };
@@ -265,9 +280,9 @@ impl Node {
         let duties: Vec<String> = permit.duties().iter().map(ToString::to_string).collect();
         let signer = Signer { key: &self.keys.node, delegation: &delegation };
         // The ruling stands on the ledger before the message shows it: of two faces each shows a leaf of its own.
-        let batch = Batch { leaves: vec![NewLeaf::new(ruled)], ..Batch::default() };
-        crate::store::commit(&self.state, &batch, now).await?;
-        self.sequencer.run().await?;
+        let leaf = NewLeaf::new(ruled);
+        let batch = rooted.is_some().then(|| leaf.id.clone());
+        self.note_ruling(Batch { leaves: vec![leaf], ..Batch::default() }, rooted, now).await?;
         let shown = self.show(&wish.with, id.as_str(), now).await?;
         let released =
             exchange::release_showing(permit, &bytes, id.clone(), signer, &recipient, Some(shown), now)?;
@@ -291,6 +306,8 @@ impl Node {
             clauses,
             duties,
             records: request.records,
+            stays,
+            batch,
             bytes: bytes.len() as u64,
             cost: noisy.as_ref().map(Noisy::told),
             compelled: None,
@@ -323,7 +340,8 @@ impl Node {
             request.act = Act::DpCount;
             request.budget = Some(noisy.budget());
         }
-        if wish.what == What::Victims {
+        // The records of one's own place are those that can pass wherever any can: which do is ruled record by record.
+        if matches!(wish.what, What::Victims | What::Sightings) {
             let member = wish.member.as_ref();
             let known = agreements.members(&wish.with, now).into_iter().find(|m| Some(&m.id) == member);
             request.concerns = known.map(|m| m.place).into_iter().collect();
@@ -368,6 +386,17 @@ impl Node {
         leaf: Vec<u8>,
         now: Timestamp,
     ) -> Result<(), NodeError> {
+        self.note_refusal_of((exhibit, commitment, size), leaf, None, now).await
+    }
+
+    /// The same with the batch of rulings on the records.
+    pub(super) async fn note_refusal_of(
+        &self,
+        (exhibit, commitment, size): (ExhibitId, Commitment, u64),
+        leaf: Vec<u8>,
+        rooted: Option<Rooted>,
+        now: Timestamp,
+    ) -> Result<(), NodeError> {
         let event = self.event(vec![commitment], Did::Seal, Why::House("refused release".into()), false);
         let (custody, custody_leaf) = self.custody(exhibit, &event)?;
         let row = outgoing(exhibit, commitment, size, "refused release".into(), now);
@@ -377,7 +406,22 @@ impl Node {
             leaves: vec![NewLeaf::new(leaf), custody_leaf],
             ..Batch::default()
         };
-        crate::store::commit(&self.state, &batch, now).await?;
+        self.note_ruling(batch, rooted, now).await
+    }
+
+    /// A ruling with the batch behind it: one transaction, and the ledger follows. The first leaf is the ruling's.
+    async fn note_ruling(
+        &self,
+        batch: Batch,
+        rooted: Option<Rooted>,
+        now: Timestamp,
+    ) -> Result<(), NodeError> {
+        let mut tx = self.state.begin().await?;
+        crate::store::commit::write(&mut tx, &batch, now).await?;
+        if let (Some(rooted), Some(leaf)) = (rooted, batch.leaves.first()) {
+            rooted.keep(&mut tx, leaf, now).await?;
+        }
+        tx.commit().await?;
         self.sequencer.run().await?;
         Ok(())
     }

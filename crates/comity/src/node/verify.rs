@@ -7,7 +7,7 @@
 //! Bounds: one page of rows and, of each file, a few chunks in memory; at most 1,000 problems and notes are listed.
 
 use super::error::NodeError;
-use super::{Node, Options, keys, origin};
+use super::{Node, Options, batches, keys, origin};
 use crate::store::custody::{self, CustodyRow};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::leaves::{self, Leaf};
@@ -83,6 +83,9 @@ pub struct Verified {
     pub bytes: u64,
     /// Key ids that signed, of a package or receipt.
     pub signed_by: Vec<String>,
+    /// The record of a proof of a ruling, with what was ruled on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ruled: Option<agreement::RuledRecord>,
     /// What is not as it was; empty is good.
     pub problems: Vec<Problem>,
     /// What is no harm and worth knowing.
@@ -92,11 +95,11 @@ pub struct Verified {
 }
 
 impl Verified {
-    fn of(what: &'static str) -> Self {
+    pub(super) fn of(what: &'static str) -> Self {
         Self { schema: "comity.verified/1", what, ..Self::default() }
     }
 
-    fn problem(&mut self, code: &str, what: impl Into<String>, file: impl Into<String>) {
+    pub(super) fn problem(&mut self, code: &str, what: impl Into<String>, file: impl Into<String>) {
         if self.problems.len() >= MOST_LISTED {
             self.unlisted += 1;
             return;
@@ -104,7 +107,7 @@ impl Verified {
         self.problems.push(Problem { code: code.to_owned(), what: what.into(), file: file.into() });
     }
 
-    fn error(&mut self, error: &dyn Diagnostic, file: impl Into<String>) {
+    pub(super) fn error(&mut self, error: &dyn Diagnostic, file: impl Into<String>) {
         let code = error.code().map_or_else(String::new, |c| c.to_string());
         self.problem(&code, error.to_string(), file);
     }
@@ -303,6 +306,8 @@ impl Node {
         self.verify_exhibits(head.map_or(0, |h| h.size), &mut out, tick).await?;
         tick("telemetry");
         self.verify_telemetry(&mut out).await?;
+        tick("rulings");
+        self.verify_batches(&mut out).await?;
         tick("agreements");
         if let Err(error) = self.agreements().await {
             out.error(&error, "state.db");
@@ -310,13 +315,17 @@ impl Node {
         Ok(out)
     }
 
-    /// Verifies a file by what it is: a receipt, or a partner's proof of erasure.
+    /// Verifies a file by what it is: a receipt, a partner's proof of erasure, or a proof of a ruling.
     ///
     /// # Errors
     /// CMT-1183 for anything else, naming what it looks like; when the file cannot be read.
     pub async fn verify_file(&self, path: &Path) -> Result<Verified, NodeError> {
-        let bytes = bounded(path, exchange::receipt::MAX_RECEIPT as u64);
+        let most = batches::MOST_PROOF.max(exchange::receipt::MAX_RECEIPT as u64);
+        let bytes = bounded(path, most);
         let bytes = bytes.map_err(|e| NodeError::file("reading", path, e))?.unwrap_or_default();
+        if let Some(proof) = batches::claimed(&bytes) {
+            return self.verify_ruling_proof(path, &bytes, &proof).await;
+        }
         match dsse::Envelope::from_json(&bytes) {
             Ok(envelope) if envelope.payload_type() == super::retain::ERASED_TYPE => {
                 self.verify_erasure_proof(path, &bytes).await

@@ -7,6 +7,7 @@
     reason = "a failed test should stop"
 )]
 
+mod batches;
 mod canary;
 mod cli;
 mod compulsion;
@@ -21,6 +22,7 @@ mod labels;
 mod matching;
 mod proof;
 mod real;
+mod refusals;
 mod sandbox;
 mod store;
 mod story;

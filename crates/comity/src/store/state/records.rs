@@ -1,5 +1,6 @@
 //! What is kept as a whole: threats, cases, plans, packages, outcomes, agreements, releases, receipts, holds,
-//! authorities, deconfliction answers, people, erasures, disclosures, stamps, matches, prepared sets, labels. One shape, one table per noun.
+//! authorities, deconfliction answers, people, erasures, disclosures, stamps, matches, prepared sets, labels, batches of rulings. One
+//! shape, one table per noun.
 //!
 //! The thing itself rests as JSON with its own `schema`; what is asked for by the thousand (findings, exhibits, custody)
 //! has tables of its own beside this file.
@@ -131,6 +132,10 @@ nouns! {
     PREPARED = "prepared";
     /// Labels; belong to an exhibit, numbered in the order in which they were given. Status: `by-hand`, `source`.
     LABELS = "labels";
+    /// Batches of rulings, by the id of their leaf; belong to the exhibit that was ruled on.
+    BATCHES = "batches";
+    /// The records of batches, part by part in order; belong to a batch.
+    BATCH_PARTS = "batch_parts";
 }
 
 impl Noun {

@@ -464,6 +464,7 @@ fn migrations_are_as_they_were_written() {
         ("0005_heads.sql", "66a59418985dbdbb00f0adb40bb2f079eb1489835fbdca2a74e33d9e86e9ba73"),
         ("0006_evidence.sql", "4b49be52b065350540c37d097a013a3292b7b74c4c37a4f3ca3820f20b16aa5f"),
         ("0007_labels.sql", "d8e29931eb65bb84121d7d72382e21354d5d8f7d83c0af5f037c48b2e4ef6644"),
+        ("0008_batches.sql", "0f03d1081048e1d883f416f0d70ac4929aba78adb657c681eb9e36563a12de9f"),
     ];
     assert_eq!(found, written.map(|(n, d)| (n.to_owned(), d.to_owned())));
 }
