@@ -80,7 +80,11 @@ impl Agreements {
             *s.agreement().id() == about.agreement && s.agreement().version() == about.version
         };
         let Some(signed) = self.signed.iter().find(known) else {
-            let why = format!("no agreement `{}` of the version {} is here", about.agreement, about.version);
+            let short: String = about.version.to_string().chars().take(12).collect();
+            let why = format!(
+                "it is about version {short} of `{}`, which is not here: the text is joined first (`comity agree join`)",
+                about.agreement
+            );
             return Err(SignatureError::Statement(why));
         };
         let changed = with(signed.clone(), envelope, self)?;
@@ -131,6 +135,19 @@ impl Agreements {
         })
     }
 
+    /// The newest version in whose favour this one stands back at `now`: signed by all and begun, also where it is
+    /// suspended or ended since.
+    pub fn replaced_by(&self, s: &SignedAgreement, now: Timestamp) -> Option<&SignedAgreement> {
+        self.signed.iter().filter(|other| self.replaces(other, s, now)).max_by_key(|o| o.agreement().number())
+    }
+
+    fn replaces(&self, other: &SignedAgreement, s: &SignedAgreement, now: Timestamp) -> bool {
+        other.agreement().id() == s.agreement().id()
+            && other.agreement().number() > s.agreement().number()
+            && !matches!(other.state(now), State::Unsigned { .. } | State::NotBegun { .. })
+            && self.amends_known(other)
+    }
+
     /// Whether the text that an amendment takes the place of is here, signed by all.
     fn amends_known(&self, s: &SignedAgreement) -> bool {
         s.agreement().amends().is_none_or(|former| {
@@ -143,12 +160,7 @@ impl Agreements {
     }
 
     fn superseded(&self, s: &SignedAgreement, now: Timestamp) -> bool {
-        self.signed.iter().any(|other| {
-            other.agreement().id() == s.agreement().id()
-                && other.agreement().number() > s.agreement().number()
-                && !matches!(other.state(now), State::Unsigned { .. } | State::NotBegun { .. })
-                && self.amends_known(other)
-        })
+        self.signed.iter().any(|other| self.replaces(other, s, now))
     }
 
     /// The one agreement in force between two partners.

@@ -71,7 +71,10 @@ pub enum SignatureError {
     },
     /// A statement about an agreement does not fit it.
     #[error("this statement does not fit: {0}")]
-    #[diagnostic(code("CMT-0214"), help("ask the party that made it for a new one"))]
+    #[diagnostic(
+        code("CMT-0214"),
+        help("mend what is named here; one that another party made, that party makes anew")
+    )]
     Statement(String),
     /// An end comes before the notice is over.
     #[error("agreement `{agreement}` ends with {days} days' notice: on {} at the earliest", earliest.day())]

@@ -10,7 +10,7 @@ This folder is a BagIt package (RFC 8493). Below data/ lies what was handed over
 none of the sender's programs to check it. Every command below is typed in this folder, on a computer that need not be
 connected to anything. Each must end without an error; if one does not, do not use the package and ask for it again.
 
-1. No file was changed. Each of these prints OK for every file (program: sha256sum, of every GNU system):
+1. No file was changed. Each of these prints nothing when all is well (program: sha256sum, of every GNU system):
 
     $ sha256sum --check --strict --quiet tagmanifest-sha256.txt
     $ sha256sum --check --strict --quiet manifest-sha256.txt
@@ -24,7 +24,7 @@ connected to anything. Each must end without an error; if one does not, do not u
     $ openssl pkeyutl -verify -pubin -inkey proofs/signer.pem -rawin -in tagmanifest-sha256.txt -sigfile signature.ed25519
 
    The key in proofs/signer.pem came with the package. It proves something only when it is the sender's: compare it with the
-   key that stands in the agreement, or that the sender's office reads out to you. This prints it as hexadecimal digits:
+   sender's node key, which `comity agree key` prints there and the sender's office reads out to you. This prints it as hexadecimal digits:
 
     $ openssl pkey -pubin -in proofs/signer.pem -noout -text
 ";

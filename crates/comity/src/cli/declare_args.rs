@@ -131,7 +131,7 @@ pub enum Declare {
         /// The delegate, by name and office.
         #[arg(long, value_name = "TEXT")]
         delegate: String,
-        /// The delegate's key, as `comity case people` shows it.
+        /// The delegate's key, as `comity case people --json` shows it whole, or as an agreement does (`ed25519:…`).
         #[arg(long, value_name = "KEY")]
         key: String,
         /// Where to write the mandate.

@@ -215,7 +215,10 @@ impl Node {
             .collect();
         if !missing.is_empty() {
             let what = format!("`{}` is not signed by {}", agreement.id(), missing.join(", "));
-            return Err(trust(what, "have the other party run `comity agree sign --countersign`"));
+            return Err(trust(
+                what,
+                "have the other party run `comity agree countersign TEXT --signature FILE --out BOTH`, then join with BOTH",
+            ));
         }
         all.push(signed);
         let mut agreements = Agreements::new(all);
@@ -438,7 +441,10 @@ fn listed(agreements: &Agreements, now: Timestamp) -> Vec<Listed> {
             parties: agreement.parties().into_iter().cloned().collect(),
             from,
             until,
-            state: state_word(&signed.state(now)),
+            state: match agreements.replaced_by(signed, now) {
+                Some(newer) => format!("replaced by a newer version, {}", state_word(&newer.state(now))),
+                None => state_word(&signed.state(now)),
+            },
             version: agreement.version().to_string(),
             clauses: agreement.clauses().len(),
         }

@@ -180,12 +180,12 @@ impl Node {
     async fn order(&self, named: &str) -> Result<Order, NodeError> {
         let digits = named.len() >= 6 && named.bytes().all(|b| b.is_ascii_hexdigit());
         let named_so = |id: &ExhibitId| digits && id.to_string().starts_with(&named.to_ascii_lowercase());
-        let mut found = Vec::new();
+        let (mut found, mut unread) = (Vec::new(), 0);
         for exhibit in self.exhibits_of(ExhibitKind::Compulsion).await? {
             match self.read_order(&exhibit).await {
                 Ok(order) if order.compulsion.id() == named || named_so(&exhibit.id) => found.push(order),
                 // One that does not read stands in nobody's way.
-                Err(NodeError::Compulsion(_)) if !named_so(&exhibit.id) => {}
+                Err(NodeError::Compulsion(_)) if !named_so(&exhibit.id) => unread += 1,
                 Ok(_) => {}
                 Err(e) => return Err(e),
             }
@@ -196,6 +196,12 @@ impl Node {
             None if several => Err(NodeError::First {
                 what: format!("several documents in this home are order `{named}`"),
                 help: "name the exhibit of the one that holds, by its id or first digits",
+            }),
+            None if unread > 0 => Err(NodeError::First {
+                what: format!(
+                    "no order `{named}` reads in this home; {unread} documents of orders do not read"
+                ),
+                help: "`comity analyze` and then `comity analyze --kind unreadable` say what is wrong with them",
             }),
             None => Err(NodeError::First {
                 what: format!("no order `{named}` that compels is an exhibit of this home"),

@@ -140,7 +140,14 @@ impl Node {
         from: Option<Timestamp>,
         reason: &str,
     ) -> Result<Stated, NodeError> {
-        let agreement = self.newest(id).await?;
+        let from = from.unwrap_or_else(|| self.clock.now());
+        // It widens the text that is in force by then, not an amendment that is still to begin.
+        let agreements = self.agreements().await?;
+        let standing = agreements.in_force(from).find(|s| s.agreement().id().as_str() == id);
+        let agreement = match standing {
+            Some(signed) => signed.agreement().clone(),
+            None => self.newest(id).await?,
+        };
         for (person, role) in &people {
             let enrolled = self.people().await?.into_iter().find(|p| p.person == *person);
             if enrolled.is_none_or(|p| p.role != *role) {
@@ -149,7 +156,6 @@ impl Node {
             }
         }
         let declared_by = people.map(|(person, role)| Declarer { person, role });
-        let from = from.unwrap_or_else(|| self.clock.now());
         let key = &self.keys.organisation;
         let by = &self.partner;
         self.state_own(Emergency::sign(&agreement, by, clause, declared_by, from, reason, key)).await

@@ -177,7 +177,7 @@ impl Node {
     /// is said, how it was obtained for that (`compelled` by an order that asked for it again).
     ///
     /// # Errors
-    /// CMT-1123, CMT-1132 no reason, CMT-1132 where it was erased.
+    /// CMT-1123, CMT-1130 no document of the authority, CMT-1132 no reason, CMT-1132 where it was erased.
     pub async fn admit(
         &self,
         exhibit: &str,
@@ -194,7 +194,7 @@ impl Node {
             });
         }
         let (why, told) = match why {
-            super::hold::Ground::Authority(a) => (Why::Authority(reason(&a)?), a),
+            super::hold::Ground::Authority(a) => (self.authority_here(&a).await?, a),
             super::hold::Ground::Reason(text) => (Why::House(reason(&text)?), text),
         };
         let mut event = self.event(Vec::new(), Act::Admit, why, false);

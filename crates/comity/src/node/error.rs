@@ -445,6 +445,8 @@ impl NodeError {
             | Self::Weaker { .. }
             | Self::NoLabeller { .. } => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Held { .. }) => Ending::Refused,
+            // The text itself refuses to end before its notice is over.
+            Self::Signature(agreement::SignatureError::Notice { .. }) => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Stamp(_)) | Self::Certificate(_) => Ending::NotVerified,
             Self::Signature(
                 agreement::SignatureError::Envelope(_)

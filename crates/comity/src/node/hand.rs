@@ -109,11 +109,14 @@ impl Node {
     ///
     /// # Errors
     /// CMT-1123 no such case, CMT-0421 the folder is there already, CMT-1132 too much for one package, CMT-1197 an order
-    /// forbids to tell of something in it.
+    /// forbids to tell of something in it, CMT-1130 no document of the authority.
     pub async fn hand(&self, case: &str, to: &Addressed, dry: bool) -> Result<Handed, NodeError> {
         let case = self.case_show(case).await?;
         let schedule = self.disclosure(case.id.as_str()).await?;
         let all: BTreeSet<ExhibitId> = schedule.items.iter().map(|i| i.exhibit).collect();
+        if let Some(authority) = &to.authority {
+            self.authority_here(authority).await?;
+        }
         self.refuse_silent(&all, to.authority.as_deref(), self.clock.now()).await?;
         let (enclosed, noisy) = self.enclosed(&schedule).await?;
         let (kept, withheld) = self.findings_for(&case, &enclosed).await?;

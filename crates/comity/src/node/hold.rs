@@ -14,7 +14,7 @@ use evidence::custody::{Act, Event, Why};
 use evidence::hold::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use terms::{ExhibitId, PersonId, Role, Timestamp};
+use terms::{ExhibitId, ExhibitKind, PersonId, Role, Timestamp};
 
 /// Exhibits of one leaf: with their commitments it stays within a leaf's bounds.
 pub(super) const TOGETHER: usize = 200;
@@ -69,7 +69,8 @@ impl Node {
     /// Places a hold on a case, an exhibit (its id, or its first digits), or `everything`.
     ///
     /// # Errors
-    /// CMT-1123 for what is not here, CMT-1132 for an end that has passed or an empty reason.
+    /// CMT-1123 for what is not here, CMT-1130 for an authority whose document is not, CMT-1132 for an end that has passed
+    /// or an empty reason.
     pub async fn hold(
         &self,
         on: &str,
@@ -82,7 +83,7 @@ impl Node {
         }
         let (on, exhibits) = self.held_by(on).await?;
         let (why, ground) = match ground {
-            Ground::Authority(id) => (Why::Authority(reason(&id)?), id),
+            Ground::Authority(id) => (self.authority_here(&id).await?, id),
             Ground::Reason(text) => (Why::House(reason(&text)?), reason(&text)?),
         };
         let mut conn = self.state.read().await?;
@@ -159,6 +160,29 @@ impl Node {
             out.push(Hold { id: kept.id, scope, ground: kept.ground, until: kept.until });
         }
         Ok(out)
+    }
+
+    /// The authority of this id as custody's "why": its document (an authority, or an order that compels) is an exhibit of
+    /// this home that was not erased. A name alone would let anybody hold back an erasure.
+    ///
+    /// # Errors
+    /// CMT-1130 where no document in this home has that id.
+    pub(super) async fn authority_here(&self, id: &str) -> Result<Why, NodeError> {
+        let (authorities, _) = super::plan::documents(self).await?;
+        let mut here = authorities.iter().any(|a| a.id == id);
+        if !here {
+            for exhibit in self.exhibits_of(ExhibitKind::Compulsion).await? {
+                // One that does not read is nobody's authority.
+                here |= self.read_order(&exhibit).await.is_ok_and(|order| order.compulsion.id() == id);
+            }
+        }
+        if here {
+            return Ok(Why::Authority(id.to_owned()));
+        }
+        Err(NodeError::First {
+            what: format!("no document in this home is the authority `{id}`"),
+            help: "take its document in with `comity ingest FILE`; an act that rests on none says `--reason`",
+        })
     }
 
     async fn held_by(&self, on: &str) -> Result<(String, BTreeSet<ExhibitId>), NodeError> {

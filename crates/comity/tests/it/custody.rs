@@ -12,6 +12,7 @@ use comity::node::share::KeptRelease;
 use comity::store::records::{self, Record};
 use evidence::custody::Act;
 use evidence::disclosure::Mark;
+use miette::Diagnostic as _;
 use std::path::{Path, PathBuf};
 use terms::{ExhibitId, Obtained, PersonId, Role, Timestamp};
 
@@ -80,6 +81,11 @@ async fn intelligence_becomes_evidence_and_both_stand_in_custody() {
     let (_folder, node) = new_node().await;
     let asked = Manner { obtained: Obtained::Requested, why: "asked the hoster".into(), act: Act::Seal };
     let id = seal(&node, "list.txt", b"from the hoster", &asked).await;
+    let order = || Ground::Authority("order-de-114".into());
+    let without = node.admit(&id.to_string(), order(), None).await.unwrap_err();
+    assert_eq!(without.code().unwrap().to_string(), "CMT-1130", "its document is not here: {without}");
+    assert_eq!(support::custody(&node, &id).await.len(), 1, "nothing was noted");
+    support::authority(&node, "order-de-114").await;
     let admitted = node
         .admit(&id.to_string(), Ground::Authority("order-de-114".into()), Some(Obtained::Compelled))
         .await
@@ -107,7 +113,10 @@ async fn holds_cover_what_a_case_holds_and_end() {
         assert!(evidence::hold::clear(id, &holds, now).is_err());
         assert!(evidence::hold::clear(id, &holds, until).is_ok(), "it ends by itself");
     }
-    let everything = node.hold("everything", None, Ground::Authority("order-nl-3".into())).await.unwrap();
+    let order = || Ground::Authority("order-nl-3".into());
+    assert!(node.hold("everything", None, order()).await.is_err(), "its document is not here");
+    support::authority(&node, "order-nl-3").await;
+    let everything = node.hold("everything", None, order()).await.unwrap();
     assert_eq!(everything.id, "hold-2");
     assert!(evidence::hold::clear(ExhibitId::of(b"any"), &node.holds().await.unwrap(), until).is_err());
     assert!(node.hold("no-such-case", None, Ground::Reason("x".into())).await.is_err());
@@ -164,6 +173,7 @@ async fn what_agreements_oblige_to_erase_is_erased_and_what_is_held_is_listed() 
     // The same bytes also came another way: they are not the release's alone.
     let (_, shared) = received(&node, "release-shared", day(7)).await;
     seal(&node, "own.txt", b"content of release-shared", &Manner::house("own find")).await;
+    support::authority(&node, "order-de-114").await;
     node.hold(&held.to_string(), Some(day(25)), Ground::Authority("order-de-114".into())).await.unwrap();
     node.person_add(&PersonId("dpo-1".into()), Role::DataProtectionOfficer).await.unwrap();
 
@@ -217,6 +227,7 @@ async fn a_package_holds_what_is_used_and_lists_what_is_sensitive() {
     mark(1, &[Mark::Unused, Mark::Exculpatory]).await;
     mark(2, &[Mark::Used, Mark::Sensitive]).await;
     mark(3, &[Mark::Used]).await;
+    support::authority(&node, "order-de-114").await;
     node.admit(&ids[1].to_string(), Ground::Authority("order-de-114".into()), None).await.unwrap();
     let out = folder.path().join("package");
     let to = Addressed {

@@ -225,6 +225,7 @@ async fn four_eyes_of_fitting_roles_and_no_hold() {
     let schedule = node.disclosure(&home.case).await.unwrap();
     let held = schedule.items[3].exhibit;
     let until: Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
+    support::authority(&node, "order-de-114").await;
     node.hold(&held.to_string(), Some(until), Ground::Authority("order-de-114".into())).await.unwrap();
     let refused = node.erase(&home.case, &[], "the court ordered it", &person("dpo-1")).await.unwrap_err();
     assert!(
@@ -324,6 +325,7 @@ async fn what_was_released_of_it_goes_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_refuses_what_is_held_with_its_date() {
     let (home, node) = planted(&Canaries::new(8)).await;
+    support::authority(&node, "order-de-114").await;
     node.close().await.unwrap();
     let run = |args: &[&str]| support::comity(&home.root()).args(args).output().unwrap();
     let held = run(&["case", "hold", &home.case, "--until", "2030-01-01", "--authority", "order-de-114"]);

@@ -1,6 +1,6 @@
 //! What several tests need: a home in a temporary folder, evidence to take in, chance with a seed, the real program.
 
-use comity::node::ingest::{Ingested, Manner, sources};
+use comity::node::ingest::{Ingested, Manner, Source, sources};
 use comity::node::{Birth, Node, Options};
 use comity::store::{SetClock, State, StoreError, exhibits, exhibits::Exhibit, state};
 use exercise::{Format, Variant};
@@ -239,4 +239,17 @@ pub async fn custody(node: &Node, exhibit: &ExhibitId) -> Vec<evidence::custody:
     let rows =
         comity::store::custody::of::<evidence::custody::Event>(&mut conn, exhibit, "", 1000).await.unwrap();
     rows.into_iter().map(|r| r.body).collect()
+}
+
+/// Takes in the document of an authority, so that holds and admissions may rest on it.
+pub async fn authority(node: &Node, id: &str) {
+    let document = serde_json::json!({
+        "schema": "comity.authority/1", "id": id, "issuer": "District Court of Harbourstadt", "kind": "order",
+        "holder": "police", "member": "de", "instrument": "seize", "class": "server", "targets": ["198.18.7.10"],
+        "places": ["DE"], "offence": "computer-sabotage", "served": "2026-01-05T09:00:00Z",
+        "from": "2026-01-05T00:00:00Z", "until": "2026-12-05T00:00:00Z",
+    });
+    let source = Source::Bytes(format!("{id}.json"), document.to_string().into_bytes());
+    let done = node.ingest(vec![source], &Manner::house("served"), &|_| ()).await.unwrap();
+    assert_eq!(done.taken[0].kind, terms::ExhibitKind::Authority);
 }

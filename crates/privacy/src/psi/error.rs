@@ -20,6 +20,22 @@ pub enum PsiError {
         /// Why.
         why: &'static str,
     },
+    /// Lines, and not one of them of the kind that is matched.
+    #[error("none of the {lines} lines is an item of the kind that is matched; line {line}: {why}")]
+    #[diagnostic(
+        code("CMT-1246"),
+        help(
+            "say what the items are: `--category c2-infrastructure` for domains, `--kind` for another form"
+        )
+    )]
+    NoItem {
+        /// How many lines.
+        lines: usize,
+        /// The first of them, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
     /// No item, or more than are matched at once.
     #[error("a set of {size} items: 1 to {most} can be matched at once")]
     #[diagnostic(code("CMT-1232"), help("match in several sessions; each counts under the caps"))]

@@ -163,7 +163,7 @@ impl Items {
     /// Items of one kind, one a line; the lines that are none beside.
     ///
     /// # Errors
-    /// CMT-1232 for none, or more than [`MOST_ITEMS`].
+    /// CMT-1232 for none, or more than [`MOST_ITEMS`]; CMT-1246 where there are lines and none is of this kind.
     pub fn read<'t>(
         kind: Kind,
         lines: impl IntoIterator<Item = &'t str>,
@@ -182,6 +182,13 @@ impl Items {
         all.sort_unstable();
         all.dedup_by(|later, earlier| later.0 == earlier.0);
         let size = all.len();
+        if let (0, Some(first)) = (size, unread.first()) {
+            return Err(PsiError::NoItem {
+                lines: unread.len(),
+                line: first.line,
+                why: first.error.to_string(),
+            });
+        }
         if !(1..=MOST_ITEMS).contains(&size) {
             return Err(PsiError::Size { size, most: MOST_ITEMS });
         }
