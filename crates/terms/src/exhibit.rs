@@ -85,6 +85,8 @@ word_enum! {
         Compulsion = "compulsion",
         /// Assets that a partner keeps covertly, one JSON object a line (`comity.covert/1`); it never leaves its home.
         CovertList = "covert-list",
+        /// Rules in the language of YARA: a text with imports and rules.
+        RuleSet = "rule-set",
         /// A sealed bundle from a partner.
         Bundle = "bundle",
         /// A receipt from a partner.

@@ -165,6 +165,31 @@ pub enum FindingBody {
         /// Sum that passed, in cents.
         cents: i64,
     },
+    /// A rule set was compiled.
+    RuleSet {
+        /// Rules that work.
+        rules: u64,
+        /// Rules, or parts of the set, that were left out; each is a finding of its own, as far as they are told.
+        left_out: u64,
+    },
+    /// A rule set was applied to a sample (both are its exhibits): what it does not say fired did not fire.
+    Scanned {
+        /// Rules that were applied.
+        rules: u64,
+        /// Rules that fired.
+        matched: u64,
+    },
+    /// A rule of a rule set fired on a sample (both are its exhibits). It says that the rule fired, not that it is right.
+    RuleMatch {
+        /// The rule's name.
+        rule: String,
+        /// Its tags.
+        tags: Vec<String>,
+        /// What its author says of it, name to value.
+        meta: Vec<(String, String)>,
+        /// The strings that fired; none where the rule looks at the file's structure alone.
+        strings: Vec<FiredString>,
+    },
     /// The exhibit, or a part of it, could not be read. It is sealed all the same.
     Unreadable {
         /// Stable code.
@@ -174,6 +199,22 @@ pub enum FindingBody {
         /// How many records were left out for this reason.
         records: u64,
     },
+}
+
+/// A string of a rule that was found in a sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FiredString {
+    /// Its name in the rule (`$a`).
+    pub name: String,
+    /// How often it was found; at least once. Where the rule asks only whether, the first find is counted.
+    pub count: u64,
+    /// Where: the first few offsets.
+    pub at: Vec<u64>,
+    /// The first find as printable text, cut.
+    pub text: String,
+    /// The key by which the find was deciphered, for a string with the modifier `xor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xor_key: Option<u8>,
 }
 
 /// A typed statement with its exhibits, method, version and confidence: refuted rather than deleted.

@@ -23,7 +23,7 @@ pub use asset::{AssetClass, AssetSheet, Instrument, Standing};
 pub use category::{Category, Protection, Purpose};
 pub use channel::{Channel, DgaSpec};
 pub use exhibit::{Compression, ExhibitKind, Obtained};
-pub use finding::{Confidence, Finding, FindingBody, Unsealed};
+pub use finding::{Confidence, Finding, FindingBody, FiredString, Unsealed};
 pub use handling::{Handling, HandlingCode, Tlp};
 pub use id::{
     ActionId, AgreementId, CaseId, ClauseId, Digest, ExhibitId, FindingId, IdError, MemberId, PartnerId,

@@ -52,6 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("good_lp", &["takedown"]),
     ("reqwest", &["exchange"]),
     ("rustls", &["exchange"]),
+    ("yara-x", &["malware"]),
     ("axum", &["comity"]),
     ("sqlx", &["comity"]),
 ];

@@ -882,7 +882,7 @@ pub struct Generate {
 }
 
 /// What a finding can state, as its `type` says it.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 15] = [
     "format",
     "hashes",
     "configuration",
@@ -894,6 +894,9 @@ pub const KINDS: [&str; 12] = [
     "stix-object",
     "asset",
     "account",
+    "rule-set",
+    "scanned",
+    "rule-match",
     "unreadable",
 ];
 

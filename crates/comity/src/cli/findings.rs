@@ -167,6 +167,7 @@ fn heading(kind: &str) -> &'static str {
         "activity" => "Channels with bots seen on them, and the busiest day of each:",
         "account" => "Accounts through which money moved:",
         "similar" => "Samples that are alike, nearest first:",
+        "rule-match" => "Rules that fired:",
         "unreadable" => "Sealed, but not or not wholly readable:",
         _ => "Findings:",
     }
@@ -181,6 +182,7 @@ fn columns(kind: &str) -> &'static [&'static str] {
         "unreadable" => &["id", "times", "code", "why"],
         "account" => &["id", "account", "institution", "sum", "role"],
         "similar" => &["id", "distance", "of", "other"],
+        "rule-match" => &["id", "sample and set", "rule", "says"],
         _ => &["id", "sure", "states"],
     }
 }
@@ -208,6 +210,13 @@ fn cells(finding: &Finding) -> Vec<String> {
         FindingBody::Similar { other, distance } => {
             let one = finding.exhibits.iter().find(|e| *e != other).map(short).unwrap_or_default();
             vec![id, distance.to_string(), one, short(other)]
+        }
+        FindingBody::RuleMatch { rule, meta, strings, .. } => {
+            // A match rests on the sample and on the rule set; ids do not tell which is which, `--why` does.
+            let rests: Vec<String> = finding.exhibits.iter().map(short).collect();
+            let says = meta.iter().find(|(name, _)| name.eq_ignore_ascii_case("description"));
+            let names = || strings.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
+            vec![id, rests.join(" "), rule.clone(), says.map_or_else(names, |(_, text)| text.clone())]
         }
         body => vec![id, finding.confidence.to_string(), statement(body)],
     }
@@ -354,6 +363,21 @@ fn statement(body: &FindingBody) -> String {
         }
         FindingBody::Account { account, institution, role, cents } => {
             format!("{} passed through {account} at {institution} ({role})", money(cents.unsigned_abs()))
+        }
+        FindingBody::RuleSet { rules, left_out: 0 } => format!("a rule set of {} rules", count(*rules)),
+        FindingBody::RuleSet { rules, left_out } => {
+            format!("a rule set of {} rules; {} were left out", count(*rules), count(*left_out))
+        }
+        FindingBody::Scanned { rules, matched } => {
+            format!("{} rules were applied, {} fired", count(*rules), count(*matched))
+        }
+        FindingBody::RuleMatch { rule, strings, .. } => {
+            let names: Vec<&str> = strings.iter().map(|s| s.name.as_str()).collect();
+            if names.is_empty() {
+                format!("rule {rule} fired")
+            } else {
+                format!("rule {rule} fired on {}", names.join(", "))
+            }
         }
         FindingBody::Unreadable { code, at, records } => match records {
             0 => format!("it could not be read ({code}, {at})"),

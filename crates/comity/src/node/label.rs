@@ -110,6 +110,7 @@ fn of_kind(kind: ExhibitKind) -> &'static [Category] {
         | ExhibitKind::CovertList
         | ExhibitKind::Bundle
         | ExhibitKind::Receipt
+        | ExhibitKind::RuleSet
         | ExhibitKind::Text
         | ExhibitKind::Unknown => &[],
         // What lies in a container or document is anybody's: the strictest counts until a person has looked.

@@ -133,6 +133,9 @@ impl<'p> Bundle<'p> {
             | FindingBody::StixObject { .. }
             | FindingBody::Asset { .. }
             | FindingBody::Account { .. }
+            | FindingBody::RuleSet { .. }
+            | FindingBody::Scanned { .. }
+            | FindingBody::RuleMatch { .. }
             | FindingBody::Unreadable { .. } => false,
         }
     }

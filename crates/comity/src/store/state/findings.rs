@@ -114,6 +114,9 @@ pub fn kind(body: &FindingBody) -> &'static str {
         FindingBody::Account { .. } => "account",
         FindingBody::ActiveContent { .. } => "active-content",
         FindingBody::Derived { .. } => "derived",
+        FindingBody::RuleSet { .. } => "rule-set",
+        FindingBody::Scanned { .. } => "scanned",
+        FindingBody::RuleMatch { .. } => "rule-match",
         FindingBody::Unreadable { .. } => "unreadable",
     }
 }
