@@ -26,8 +26,12 @@ use ledger::Commitment;
 use ledger::dsse::{self, Envelope};
 use ledger::statement::{PredicateType, Statement};
 use serde::{Deserialize, Serialize};
-use terms::{Digest, ExhibitId, ExhibitKind, Obtained, PersonId, ReleaseId, Timestamp};
+use terms::{Digest, ExhibitId, ExhibitKind, Obtained, PartnerId, PersonId, ReleaseId, Role, Timestamp};
 use uuid::Uuid;
+
+/// Who sees evidence and may release it; an operator and an auditor do not.
+const SEEING: [Role; 5] =
+    [Role::Analyst, Role::CaseLead, Role::Counsel, Role::DataProtectionOfficer, Role::Commander];
 
 /// Under which order something is shared, and who approves it.
 #[derive(Debug, Clone)]
@@ -109,6 +113,7 @@ impl Node {
     /// CMT-1130 where no such order is here; CMT-0251 to CMT-0267 as [`Agreements::compel`]; CMT-1130 where nothing that
     /// it compels is here, or nobody knows to whom it is sealed.
     pub async fn share_compelled(&self, wish: &Wish, under: &Under, dry: bool) -> Result<Shared, NodeError> {
+        self.need_role(&self.person, &SEEING, "sharing under an order").await?;
         let now = self.ruling_clock.ruling_time(&self.state).await?;
         let order = self.order(&under.order).await?;
         let agreements = self.agreements().await?;
@@ -123,11 +128,8 @@ impl Node {
         if let Ruling::Deny(denial) = early.ruling {
             return Err(self.refuse_compelled(denial, &asked, &order, dry, now).await?);
         }
-        let recipient = match &under.seal_to {
-            Some(recipient) => recipient.clone(),
-            None => self.sealing_of(&wish.with).await?,
-        };
-        let payload = self.compelled_payload(wish, &order.compulsion, window, now).await?;
+        let recipient = self.sealed_to(&wish.with, under.seal_to.as_ref()).await?;
+        let payload = self.compelled_payload(wish, &order.compulsion, window, dry, now).await?;
         let bytes = payload.canonical()?;
         let request = payload.request(Digest::of(&bytes));
         let spent = self.spent(&agreements, &request, now, "").await?;
@@ -251,6 +253,24 @@ impl Node {
         let approval = self.approve(&approval, &people)?;
         let demanded = Demanded { request, extent, release, approval: &approval, people: &people };
         Ok(Ruled { ruling: agreements.compel(&order.compulsion, demanded, now), approval })
+    }
+
+    /// To whom the bundle is sealed: an addressee whose address its partner signed gets it there and nowhere else.
+    async fn sealed_to(
+        &self,
+        partner: &PartnerId,
+        given: Option<&Recipient>,
+    ) -> Result<Recipient, NodeError> {
+        match (given, self.sealing_of(partner).await) {
+            (Some(given), Ok(signed)) if given.to_string() != signed.to_string() => Err(NodeError::Value {
+                what: format!(
+                    "`{partner}` signed another sealing address than the one of `--seal-to`; leave the option out"
+                ),
+            }),
+            (_, Ok(signed)) => Ok(signed),
+            (Some(given), Err(NodeError::First { .. })) => Ok(given.clone()),
+            (_, Err(e)) => Err(e),
+        }
     }
 
     /// The people of this home with their keys.

@@ -9,7 +9,7 @@
 use super::Node;
 use super::compel::Compelled;
 use super::error::NodeError;
-use super::payload::{MOST_ROWS, Seen, nothing, target};
+use super::payload::{MOST_ROWS, REVEALED, Seen, nothing, target};
 use super::share::{HANDLING, KeptRelease, What, Wish};
 use crate::store::records::{self, Record};
 use agreement::{Compulsion, DataPeriod, Extent, Request};
@@ -87,6 +87,7 @@ impl Node {
         wish: &Wish,
         order: &Compulsion,
         window: Window,
+        dry: bool,
         now: Timestamp,
     ) -> Result<Payload, NodeError> {
         let mut payload = Payload::new(self.partner.clone(), wish.with.clone(), wish.purpose, HANDLING);
@@ -95,7 +96,7 @@ impl Node {
         let mut extent = Extent { period: period(window), targets: order.targets().clone() };
         match wish.what {
             What::Victims => {
-                let wanted = Seen { window, about: order.targets(), why: "a ruling lets victims be named" };
+                let wanted = Seen { window, about: order.targets(), why: (!dry).then_some(REVEALED) };
                 for &place in order.places() {
                     let item = self.compelled_victims(wish, place, wanted, now).await?;
                     payload.concerns.extend(item.as_ref().map(|_| place));

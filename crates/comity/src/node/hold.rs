@@ -56,8 +56,11 @@ pub enum Ground {
 /// A reason that may stand on the ledger.
 pub(super) fn reason(text: &str) -> Result<String, NodeError> {
     let text = text.trim();
+    // Letters that show nothing (Hangul fillers) are no words either.
+    let seen =
+        |c: char| c.is_alphanumeric() && !matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}');
     match text.chars().count() {
-        0 => Err(NodeError::Value { what: "no reason is given".into() }),
+        _ if !text.chars().any(seen) => Err(NodeError::Value { what: "no reason is given".into() }),
         n if n > MOST_REASON => {
             Err(NodeError::Value { what: format!("the reason has more than {MOST_REASON} characters") })
         }

@@ -9,11 +9,12 @@ use super::error::NodeError;
 use super::hold::reason;
 use super::payload::category_of_authority;
 use super::share::MOST_DOCUMENT;
+use super::verify::Verified;
 use super::{Node, keys};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::findings;
 use crate::store::records::{self, Record};
-use evidence::custody::{Act, Why};
+use evidence::custody::{Act, Event, Why};
 use ledger::{Salt, dsse};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,8 +288,15 @@ impl Node {
     ) -> Result<Vec<Label>, NodeError> {
         let mut conn = self.state.read().await?;
         let kept: Vec<Record<KeptLabel>> = records::LABELS.all(&mut conn).await?;
-        let mut by_hand: BTreeMap<ExhibitId, Settled> = BTreeMap::new();
+        drop(conn);
+        let (mut by_hand, mut checked) = (BTreeMap::<ExhibitId, Settled>::new(), BTreeSet::new());
         for label in kept.into_iter().map(|r| r.body).filter(|k| on.contains(&k.exhibit)) {
+            if label.label.how == Labelling::ByHand && checked.insert(label.exhibit) {
+                let kept = self.kept_labels(&label.exhibit).await?;
+                if !self.in_custody(&label.exhibit, &kept).await? {
+                    return Err(NodeError::NotVerified { what: not_in_custody(&label.exhibit) });
+                }
+            }
             if label.label.how == Labelling::ByHand {
                 let before = by_hand.remove(&label.exhibit).unwrap_or_else(Settled::unlabelled);
                 by_hand.insert(label.exhibit, before.and(&label.label));
@@ -418,16 +426,67 @@ impl Node {
         Ok(category.map(|c| Label::by_rule("comity.authority", 1, [c], exhibit.sealed_at)))
     }
 
+    async fn kept_labels(&self, exhibit: &ExhibitId) -> Result<Vec<KeptLabel>, NodeError> {
+        let mut conn = self.state.read().await?;
+        let kept: Vec<Record<KeptLabel>> = records::LABELS.of(&mut conn, &exhibit.to_string()).await?;
+        Ok(kept.into_iter().map(|r| r.body).collect())
+    }
+
+    /// Whether the labels by hand kept for an exhibit are those of its custody, no more and no fewer: a row that somebody
+    /// wrote into the state store, or took out of it, labels nothing.
+    async fn in_custody(&self, exhibit: &ExhibitId, kept: &[KeptLabel]) -> Result<bool, NodeError> {
+        let by_hand = kept.iter().filter(|k| k.label.how == Labelling::ByHand && k.exhibit == *exhibit);
+        let mut rows: Vec<BTreeSet<Category>> = by_hand.map(|k| k.label.categories.clone()).collect();
+        let acts = self.custody_of(exhibit).await?.into_iter();
+        let acts = acts.filter_map(|row| serde_json::from_value::<Event>(row.body).ok());
+        let mut acts: Vec<BTreeSet<Category>> =
+            acts.filter(|e| e.what == Act::Label).map(|e| e.categories.into_iter().collect()).collect();
+        rows.sort();
+        acts.sort();
+        Ok(rows == acts && kept.iter().all(|k| k.exhibit == *exhibit))
+    }
+
+    /// Holds every kept label against the custody of its exhibit, whose leaves are on the ledger.
+    ///
+    /// # Errors
+    /// When the state store cannot be read.
+    pub(super) async fn verify_labels(&self, out: &mut Verified) -> Result<(), NodeError> {
+        let mut conn = self.state.read().await?;
+        let all: Vec<Record<KeptLabel>> = records::LABELS.all(&mut conn).await?;
+        drop(conn);
+        let mut on: BTreeMap<String, Vec<KeptLabel>> = BTreeMap::new();
+        for row in all {
+            on.entry(row.belongs).or_default().push(row.body);
+        }
+        for (belongs, kept) in on {
+            let Ok(exhibit) = belongs.parse::<ExhibitId>() else {
+                out.problem(
+                    "CMT-1159",
+                    format!("a label belongs to `{belongs}`, which is no exhibit"),
+                    "state.db",
+                );
+                continue;
+            };
+            if !self.in_custody(&exhibit, &kept).await? {
+                out.problem("CMT-1159", not_in_custody(&exhibit), "state.db");
+            }
+        }
+        Ok(())
+    }
+
     /// What was said of an exhibit, in the order in which it counts: first what its kind says, then labels and findings by
     /// time, a finding of the same instant last, so that it is never lost to a decision that did not know it.
     async fn said(&self, exhibit: &Exhibit) -> Result<Vec<(Label, Option<PersonId>)>, NodeError> {
         let rule = |name: &str, version, of: &[Category], at| {
             (Label::by_rule(name, version, of.iter().copied(), at), None)
         };
-        let mut conn = self.state.read().await?;
-        let kept: Vec<Record<KeptLabel>> = records::LABELS.of(&mut conn, &exhibit.id.to_string()).await?;
+        let kept = self.kept_labels(&exhibit.id).await?;
+        if !self.in_custody(&exhibit.id, &kept).await? {
+            return Err(NodeError::NotVerified { what: not_in_custody(&exhibit.id) });
+        }
         let mut later: Vec<(Label, Option<PersonId>)> =
-            kept.into_iter().map(|r| (r.body.label, r.body.person)).collect();
+            kept.into_iter().map(|k| (k.label, k.person)).collect();
+        let mut conn = self.state.read().await?;
         for (kind, examiner, version, at) in findings::kinds_of(&mut conn, &exhibit.id).await? {
             if !of_finding(&kind).is_empty() {
                 later.push(rule(&examiner, version, of_finding(&kind), at));
@@ -442,6 +501,10 @@ impl Node {
         all.extend(later);
         Ok(all)
     }
+}
+
+fn not_in_custody(exhibit: &ExhibitId) -> String {
+    format!("the labels of exhibit {exhibit} in state.db are not those that its custody tells of")
 }
 
 fn row(kept: &KeptLabel, given: usize) -> Record<KeptLabel> {

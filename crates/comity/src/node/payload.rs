@@ -33,8 +33,16 @@ pub(super) struct Seen<'a> {
     pub window: Window,
     /// The botnets, by family or whole name; empty for all.
     pub about: &'a BTreeSet<String>,
-    /// Why pseudonyms are resolved, for custody.
-    pub why: &'a str,
+    /// Why pseudonyms are resolved, for custody; none on a dry run, of which nothing leaves this process.
+    pub why: Option<&'a str>,
+}
+
+/// How victims' addresses are written: as they stand, or resolved; and why, where that is an act of custody.
+#[derive(Clone, Copy)]
+enum Reveal<'a> {
+    No,
+    Unnoted,
+    Because(&'a str),
 }
 
 impl Seen<'_> {
@@ -50,6 +58,8 @@ pub(super) fn target<'a>(about: &'a BTreeSet<String>, botnet: &str) -> Option<&'
     about.get(botnet).or_else(|| about.get(family))
 }
 
+/// Why victims' addresses are resolved. Under an order too: custody goes into packages, and must not tell of one by its words.
+pub(super) const REVEALED: &str = "addresses are resolved for a release";
 /// Version of the rules by which what is written here is labelled.
 const RULES: u32 = 1;
 
@@ -225,7 +235,7 @@ impl Node {
         // Nothing is revealed before the agreement is asked: of what will be refused nothing is learnt.
         let (kept, mut filtered) = self.filter(wish, entries, described, now).await?;
         let (indexes, kept): (Vec<usize>, Vec<Victim>) = kept.into_iter().unzip();
-        let why = (!dry).then_some("victims' own state is told");
+        let why = if dry { Reveal::No } else { Reveal::Because(REVEALED) };
         let item = self.victims_item(&member, place, &kept, why, now).await?;
         filtered.leave_as_lines(&indexes, &item.bytes);
         Ok((item, filtered))
@@ -245,7 +255,8 @@ impl Node {
         if found.is_empty() {
             return Ok(None);
         }
-        self.victims_item(member, place, &found, Some(wanted.why), now).await.map(Some)
+        let why = wanted.why.map_or(Reveal::Unnoted, Reveal::Because);
+        self.victims_item(member, place, &found, why, now).await.map(Some)
     }
 
     /// Victims as they cross. Their addresses are revealed for the reason that is given; without one they stay pseudonyms.
@@ -254,19 +265,19 @@ impl Node {
         member: &MemberId,
         place: Place,
         found: &[Victim],
-        why: Option<&str>,
+        why: Reveal<'_>,
         now: Timestamp,
     ) -> Result<Item, NodeError> {
         let mut rows = Vec::with_capacity(found.len());
         let mut touched: BTreeSet<ExhibitId> = BTreeSet::new();
         for victim in found {
             let source = match why {
-                Some(_) => {
+                Reveal::Unnoted | Reveal::Because(_) => {
                     touched.extend(&victim.exhibits);
                     let key = pseudonymiser(&self.keys.pseudonym, victim.last);
                     key.reveal(&victim.source)?.to_string()
                 }
-                None => victim.source.clone(),
+                Reveal::No => victim.source.clone(),
             };
             rows.push(victims::Row {
                 at: victim.last,
@@ -283,7 +294,9 @@ impl Node {
                     .to_owned(),
             });
         }
-        if let Some(why) = why.filter(|_| !touched.is_empty()) {
+        if let Reveal::Because(why) = why
+            && !touched.is_empty()
+        {
             self.note_reveal(&touched, why, now).await?;
         }
         let bytes = victims::csv(member, place, &rows)?;

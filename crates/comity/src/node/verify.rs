@@ -308,6 +308,8 @@ impl Node {
         self.verify_telemetry(&mut out).await?;
         tick("rulings");
         self.verify_batches(&mut out).await?;
+        tick("labels");
+        self.verify_labels(&mut out).await?;
         tick("agreements");
         if let Err(error) = self.agreements().await {
             out.error(&error, "state.db");

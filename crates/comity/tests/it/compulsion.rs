@@ -441,12 +441,26 @@ async fn a_bundle_serves_its_addressee_and_nobody_else() {
     let receipt = std::fs::read(&first[0].receipt).unwrap();
     assert!(hand_in(region, &receipt).await.is_err());
     hand_in(company, &receipt).await.unwrap();
-    // Sealed for somebody whom no agreement names: their own recipient opens it.
+    // The police signed where its bundles are sealed to: another address is nobody's who may be named.
     let stranger = evidence::sealed::Identity::generate();
-    let to = Under { seal_to: Some(stranger.recipient()), ..under("order-de-207") };
+    for dry in [true, false] {
+        let to = Under { seal_to: Some(stranger.recipient()), ..under("order-de-207") };
+        let refused = company.share_compelled(&wish(What::Victims), &to, dry).await.unwrap_err();
+        assert_eq!(code(&refused), "CMT-1132", "{refused}");
+    }
+    // Its own address says nothing new. A dry run resolves for nobody: no leaf, no act of custody.
+    let own = company.sealing_of(&PartnerId::new("police").unwrap()).await.unwrap();
+    let to = Under { seal_to: Some(own), ..under("order-de-207") };
+    let before = ledger(company);
+    company.share_compelled(&wish(What::Victims), &to, true).await.unwrap();
+    assert_eq!(ledger(company), before);
     let sealed = company.share_compelled(&wish(What::Victims), &to, false).await.unwrap();
-    exchange::open_bundle(&sealed.bundle, &stranger).unwrap();
+    assert!(exchange::open_bundle(&sealed.bundle, &stranger).is_err());
     assert_ne!(sealed.release, shared.release, "each release is approved for itself");
+    // Custody goes into packages, and does not tell of an order by its words.
+    let told = ledger(company);
+    let reveals: Vec<&str> = told.lines().filter(|l| l.contains("\"what\":\"reveal\"")).collect();
+    assert!(!reveals.is_empty() && reveals.iter().all(|l| !l.contains("order-de-207")), "{reveals:?}");
     operation.end().await.unwrap();
 }
 

@@ -4,10 +4,11 @@ use crate::custody::case_with;
 use crate::homes::{new_node, options};
 use crate::support;
 use comity::demo::Operation;
+use comity::node::Node;
 use comity::node::error::{Ending, NodeError};
 use comity::node::ingest::{Manner, Source, sources};
+use comity::node::label::{KeptLabel, Labelled};
 use comity::node::share::{Shared, What, Wish};
-use comity::node::{Node, label::Labelled};
 use comity::store::records::{self, Record};
 use comity::store::{exhibits, exhibits::Exhibit};
 use ledger::proof::read_leaf;
@@ -390,4 +391,53 @@ fn the_command_shows_who_says_what() {
     let why = lines(&["analyze", "--json", "--why", finding]);
     assert_eq!(why[0]["rests_on"][0]["label"]["categories"], serde_json::json!(["malware-sample"]));
     assert_eq!(run(&["verify"]).status.code(), Some(0));
+}
+
+/// Whoever can write into the state store labels nothing: a label counts with its act of custody only, whose leaf is on the
+/// ledger. One that was taken out of the store is missed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_without_its_act_of_custody_labels_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let operation = Operation::begin(folder.path(), &SMALL, &support::program(), &mut |_| ()).await.unwrap();
+    operation.sign().await.unwrap();
+    let company = &operation.company;
+    let (case, ids) = case_with(company, &[("letter.txt", b"a letter\n")]).await;
+    label(company, &case, ids[0], &["malware-sample"], Some("unpacked and read")).await.unwrap();
+    company.share(&wish(&case, ids[0]), true).await.unwrap();
+    let real: Record<KeptLabel> = {
+        let mut conn = company.state.read().await.unwrap();
+        records::LABELS.of(&mut conn, &ids[0].to_string()).await.unwrap().remove(0)
+    };
+    let put = async |record: &Record<KeptLabel>| {
+        let mut tx = company.state.begin().await.unwrap();
+        records::LABELS.put(&mut tx, record).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let noticed = async |exhibit: ExhibitId, why: &str| {
+        for dry in [true, false] {
+            let refused = company.share(&wish(&case, exhibit), dry).await.unwrap_err();
+            assert_eq!(
+                (code(&refused).as_str(), refused.ending()),
+                ("CMT-1127", Ending::NotVerified),
+                "{why}"
+            );
+        }
+        let seen = company.verify_home(&|_| ()).await.unwrap();
+        let told: Vec<_> = seen.problems.iter().map(|p| p.code.as_str()).collect();
+        assert_eq!(told, ["CMT-1159"], "{why}: {:?}", seen.problems);
+    };
+    // Wider than what the person said.
+    let mut other = real.clone();
+    other.body.label.categories = [Category::NetworkIndicator].into();
+    put(&other).await;
+    noticed(ids[0], "other categories").await;
+    put(&real).await;
+    assert!(company.verify_home(&|_| ()).await.unwrap().whole());
+    // The same words about another exhibit.
+    let mut copied = real.clone();
+    copied.body.exhibit = ids[1];
+    (copied.id, copied.belongs) = (format!("{}/000000", ids[1]), ids[1].to_string());
+    put(&copied).await;
+    noticed(ids[1], "about another exhibit").await;
+    operation.end().await.unwrap();
 }
