@@ -293,6 +293,7 @@ async fn nothing_is_told(operation: &mut Operation, shared: &Shared, authority: 
         seal_to: None,
         authority: authority.map(str::to_owned),
     };
+    support::authority(company, "order-de-114").await;
     for other in [None, Some("order-de-114")] {
         let refused = company.hand("harbour", &to(other), false).await.unwrap_err();
         assert!(matches!(refused, NodeError::Silent { until } if until == time("2027-06-15")), "{refused}");
