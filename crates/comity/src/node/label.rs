@@ -437,10 +437,16 @@ impl Node {
     async fn in_custody(&self, exhibit: &ExhibitId, kept: &[KeptLabel]) -> Result<bool, NodeError> {
         let by_hand = kept.iter().filter(|k| k.label.how == Labelling::ByHand && k.exhibit == *exhibit);
         let mut rows: Vec<BTreeSet<Category>> = by_hand.map(|k| k.label.categories.clone()).collect();
-        let acts = self.custody_of(exhibit).await?.into_iter();
-        let acts = acts.filter_map(|row| serde_json::from_value::<Event>(row.body).ok());
-        let mut acts: Vec<BTreeSet<Category>> =
-            acts.filter(|e| e.what == Act::Label).map(|e| e.categories.into_iter().collect()).collect();
+        let events = self.custody_of(exhibit).await?.into_iter();
+        let mut acts: Vec<BTreeSet<Category>> = Vec::new();
+        for event in events.filter_map(|row| serde_json::from_value::<Event>(row.body).ok()) {
+            match event.what {
+                Act::Label => acts.push(event.categories.into_iter().collect()),
+                // Labels went with what was erased: the same bytes that came in again begin anew.
+                Act::Erase => acts.clear(),
+                _ => {}
+            }
+        }
         rows.sort();
         acts.sort();
         Ok(rows == acts && kept.iter().all(|k| k.exhibit == *exhibit))
