@@ -11,6 +11,8 @@ word_enum! {
         Pe = "pe",
         /// ELF file.
         Elf = "elf",
+        /// Mach-O file, or several in a universal one.
+        MachO = "mach-o",
         /// ZIP archive.
         Zip = "zip",
         /// 7z archive.
@@ -87,6 +89,10 @@ word_enum! {
         CovertList = "covert-list",
         /// Rules in the language of YARA: a text with imports and rules.
         RuleSet = "rule-set",
+        /// What a sandbox saw a sample do: a report of CAPE or Cuckoo, in JSON.
+        SandboxReport = "sandbox-report",
+        /// Dump of a database as SQL statements: a control panel's, say.
+        DatabaseDump = "database-dump",
         /// A sealed bundle from a partner.
         Bundle = "bundle",
         /// A receipt from a partner.
@@ -99,6 +105,10 @@ word_enum! {
 }
 
 impl ExhibitKind {
+    /// Whether it is a program: the bytes of a sample that a machine can load.
+    pub const fn program(self) -> bool {
+        matches!(self, Self::Pe | Self::Elf | Self::MachO)
+    }
     /// Whether reading it fills telemetry tables.
     pub const fn telemetry(self) -> bool {
         matches!(self, Self::Pcap | Self::Pcapng | Self::ZeekConn | Self::ZeekDns | Self::SinkholeLog)

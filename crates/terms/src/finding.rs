@@ -190,6 +190,68 @@ pub enum FindingBody {
         /// The strings that fired; none where the rule looks at the file's structure alone.
         strings: Vec<FiredString>,
     },
+    /// What a program's signature says, and whether it holds: Authenticode.
+    Signature {
+        /// The verdict as a word: `valid`, `tampered`, `untrusted-chain`, `expired`, `unreadable` and the like.
+        verdict: String,
+        /// Subject of the signing certificate, where it could be read.
+        signer: Option<String>,
+        /// What was read of it, name to value: issuer, serial, digests, certificates of the chain, time stamp.
+        details: Vec<(String, String)>,
+    },
+    /// A text inside a sample that tells a responder where it reaches, or whom it is after.
+    Text {
+        /// What it is, as a word: `url`, `domain`, `address`, `mail-address`, `wallet`, `inject-target`, `path`, `text`.
+        what: String,
+        /// The text.
+        value: String,
+        /// How it was written: `ascii`, `utf-16le`, `base64`, `xor-5a`, `stack` and the like.
+        encoding: String,
+        /// Where it begins, as an offset in the exhibit.
+        offset: u64,
+    },
+    /// Something a sample can do, by a rule over its features. It says what the code has, not that it is used.
+    Capability {
+        /// The rule's name.
+        capability: String,
+        /// Techniques of ATT&CK (`T1486`, `T1055.012`).
+        techniques: Vec<String>,
+        /// Which features fired, in words.
+        evidence: Vec<String>,
+    },
+    /// What a sample's code looks like, function by function, so that code used again is found.
+    Code {
+        /// Functions that were large enough to tell.
+        functions: u64,
+        /// Smallest hashes over all functions' digests (MinHash), 16 hexadecimal digits each, ascending.
+        sketch: Vec<String>,
+    },
+    /// Two samples share code (a correlator's finding).
+    SharedCode {
+        /// The other exhibit.
+        other: ExhibitId,
+        /// Estimated share of functions in common, in per cent of those of both together.
+        percent: u8,
+        /// Functions of the smaller one.
+        functions: u64,
+    },
+    /// The family of a sample by the names that others give it.
+    Family {
+        /// The family, by its first name in the taxonomy.
+        family: String,
+        /// The names that were given, as they were given.
+        given: Vec<String>,
+    },
+    /// The exhibit must not be viewed: its digest is on a list of material that nobody may look at. It is sealed, and
+    /// neither shown, nor unpacked, nor released.
+    Withheld {
+        /// The list, by the SHA-256 of its bytes.
+        list: ExhibitId,
+        /// Which digest is listed (`md5`, `sha1`, `sha256`).
+        digest: String,
+        /// Until when it has to be reported.
+        report_until: crate::Timestamp,
+    },
     /// The exhibit, or a part of it, could not be read. It is sealed all the same.
     Unreadable {
         /// Stable code.

@@ -882,10 +882,19 @@ pub struct Generate {
 }
 
 /// What a finding can state, as its `type` says it.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 24] = [
     "format",
     "hashes",
+    "signature",
     "configuration",
+    "family",
+    "capability",
+    "text",
+    "code",
+    "shared-code",
+    "active-content",
+    "derived",
+    "withheld",
     "similar",
     "beacon",
     "generated-names",

@@ -379,6 +379,27 @@ fn statement(body: &FindingBody) -> String {
                 format!("rule {rule} fired on {}", names.join(", "))
             }
         }
+        FindingBody::Signature { verdict, signer, .. } => match signer {
+            Some(signer) => format!("its signature is {verdict}: {signer}"),
+            None => format!("its signature is {verdict}"),
+        },
+        FindingBody::Text { what, value, encoding, offset } => {
+            format!("{what} {value} ({encoding}, offset {offset:#x})")
+        }
+        FindingBody::Capability { capability, techniques, .. } if techniques.is_empty() => {
+            format!("it can {capability}")
+        }
+        FindingBody::Capability { capability, techniques, .. } => {
+            format!("it can {capability} ({})", techniques.join(", "))
+        }
+        FindingBody::Code { functions, .. } => format!("code of {} functions", count(*functions)),
+        FindingBody::SharedCode { other, percent, .. } => {
+            format!("it shares {percent} % of code with {other}")
+        }
+        FindingBody::Family { family, given } => format!("a sample of {family} ({})", given.join(", ")),
+        FindingBody::Withheld { list, digest, report_until } => {
+            format!("it must not be viewed: its {digest} is on the list {list}; report until {report_until}")
+        }
         FindingBody::Unreadable { code, at, records } => match records {
             0 => format!("it could not be read ({code}, {at})"),
             n => format!("{} records could not be read ({code}, {at})", count(*n)),

@@ -248,7 +248,7 @@ impl Node {
             let Some(e) = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none()) else {
                 continue;
             };
-            let sample = matches!(e.kind, ExhibitKind::Pe | ExhibitKind::Elf);
+            let sample = e.kind.program();
             if sample && e.size <= MOST_SAMPLE && samples.len() < MOST_SAMPLES {
                 samples.insert(id);
             }

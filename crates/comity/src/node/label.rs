@@ -96,7 +96,7 @@ fn categories(of: &[String]) -> Result<BTreeSet<Category>, NodeError> {
 /// What content of this kind holds at least.
 fn of_kind(kind: ExhibitKind) -> &'static [Category] {
     match kind {
-        ExhibitKind::Pe | ExhibitKind::Elf => &[Category::MalwareSample],
+        ExhibitKind::Pe | ExhibitKind::Elf | ExhibitKind::MachO => &[Category::MalwareSample],
         ExhibitKind::Pcap | ExhibitKind::Pcapng => &[Category::Traffic, Category::Content],
         ExhibitKind::ZeekConn | ExhibitKind::ZeekDns | ExhibitKind::ZeekOther => &[Category::Traffic],
         ExhibitKind::SinkholeLog => &[Category::SinkholeLog, Category::VictimIp],

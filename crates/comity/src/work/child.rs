@@ -199,7 +199,7 @@ fn examine(file: File, out: &mut impl Write) -> io::Result<()> {
         }
     };
     match opened.kind {
-        ExhibitKind::Pe | ExhibitKind::Elf => {
+        ExhibitKind::Pe | ExhibitKind::Elf | ExhibitKind::MachO => {
             let mut bytes = Vec::new();
             opened.reader.take(WHOLE).read_to_end(&mut bytes)?;
             malware::examine(&bytes).into_iter().for_each(&mut sink);

@@ -136,6 +136,13 @@ impl<'p> Bundle<'p> {
             | FindingBody::RuleSet { .. }
             | FindingBody::Scanned { .. }
             | FindingBody::RuleMatch { .. }
+            | FindingBody::Signature { .. }
+            | FindingBody::Text { .. }
+            | FindingBody::Capability { .. }
+            | FindingBody::Code { .. }
+            | FindingBody::SharedCode { .. }
+            | FindingBody::Family { .. }
+            | FindingBody::Withheld { .. }
             | FindingBody::Unreadable { .. } => false,
         }
     }

@@ -117,6 +117,13 @@ pub fn kind(body: &FindingBody) -> &'static str {
         FindingBody::RuleSet { .. } => "rule-set",
         FindingBody::Scanned { .. } => "scanned",
         FindingBody::RuleMatch { .. } => "rule-match",
+        FindingBody::Signature { .. } => "signature",
+        FindingBody::Text { .. } => "text",
+        FindingBody::Capability { .. } => "capability",
+        FindingBody::Code { .. } => "code",
+        FindingBody::SharedCode { .. } => "shared-code",
+        FindingBody::Family { .. } => "family",
+        FindingBody::Withheld { .. } => "withheld",
         FindingBody::Unreadable { .. } => "unreadable",
     }
 }
