@@ -39,8 +39,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use takedown::{Addressee, Plan, Situation, SituationError, Violation};
 use terms::{
-    CaseId, Digest, ExhibitId, ExhibitKind, Finding, FindingBody, FindingId, MemberId, PartnerId, PlanId,
-    Timestamp,
+    CaseId, Digest, ExhibitId, Finding, FindingBody, FindingId, MemberId, PartnerId, PlanId, Timestamp,
 };
 
 /// Largest sample that rides along.

@@ -114,6 +114,8 @@ fn of_kind(kind: ExhibitKind) -> &'static [Category] {
         | ExhibitKind::RuleSet
         | ExhibitKind::Text
         | ExhibitKind::Unknown => &[],
+        // A dump of a panel names victims, a report holds what a sample sent: the strictest counts.
+        ExhibitKind::SandboxReport | ExhibitKind::DatabaseDump => &[],
         // What lies in a container or document is anybody's: the strictest counts until a person has looked.
         ExhibitKind::Zip
         | ExhibitKind::SevenZip
