@@ -84,6 +84,9 @@ pub enum FindingBody {
         channels: Vec<Channel>,
         /// Domain-generation algorithm, where there is one.
         dga: Option<DgaSpec>,
+        /// What else it sets, name to value: keys, mutexes, intervals, paths.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        values: Vec<(String, String)>,
     },
     /// Two samples are alike (a correlator's finding).
     Similar {

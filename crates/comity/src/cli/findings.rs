@@ -190,7 +190,7 @@ fn columns(kind: &str) -> &'static [&'static str] {
 fn cells(finding: &Finding) -> Vec<String> {
     let id = short(finding.id);
     match &finding.body {
-        FindingBody::Configuration { family, campaign, variant, channels, dga } => {
+        FindingBody::Configuration { family, campaign, variant, channels, dga, .. } => {
             let name = variant.as_ref().map_or_else(|| family.clone(), |v| format!("{family}/{v}"));
             let mut keys: Vec<String> = channels.iter().map(terms::Channel::key).collect();
             keys.extend(dga.as_ref().map(|d| format!("{} names a day by {}", d.per_day, d.algorithm)));

@@ -564,6 +564,7 @@ mod tests {
             variant: None,
             channels: vec![channel.clone()],
             dga: None,
+            values: vec![],
         };
         let names =
             FindingBody::GeneratedNames { source: "p:1".into(), names: 9, nonexistent: 9, examples: vec![] };

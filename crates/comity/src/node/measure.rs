@@ -458,6 +458,7 @@ mod tests {
             variant: Some("1".into()),
             channels: vec![Channel::domain("one.example"), Channel::domain("two.example")],
             dga: None,
+            values: vec![],
         };
         let reason = "read".to_owned();
         let finding =

@@ -36,6 +36,7 @@ pub fn configuration(sample: &str, family: &str, channels: &[Channel], dga: Opti
             variant: None,
             channels,
             dga,
+            values: Vec::new(),
         },
     )
 }

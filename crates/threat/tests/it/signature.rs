@@ -6,10 +6,12 @@ use threat::signatures;
 
 fn variant(sample: &str, of: &str, channels: &[Channel], dga: Option<terms::DgaSpec>) -> Finding {
     let plain = configuration(sample, "harbourlight", channels, dga);
-    let FindingBody::Configuration { family, campaign, channels, dga, .. } = plain.body.clone() else {
+    let FindingBody::Configuration { family, campaign, channels, dga, values, .. } = plain.body.clone()
+    else {
         return plain;
     };
-    let body = FindingBody::Configuration { family, campaign, variant: Some(of.into()), channels, dga };
+    let body =
+        FindingBody::Configuration { family, campaign, variant: Some(of.into()), channels, dga, values };
     let Finding { examiner, version, confidence, reason, .. } = plain;
     Unsealed { examiner, version, confidence, reason, body }.seal(vec![exhibit(sample)])
 }

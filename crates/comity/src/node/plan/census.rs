@@ -226,6 +226,7 @@ mod tests {
                     per_day: 5,
                     suffixes: vec!["com.example".into()],
                 }),
+                values: vec![],
             },
         }
         .seal(vec![ExhibitId::of(variant.as_bytes())])

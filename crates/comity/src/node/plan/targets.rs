@@ -290,6 +290,7 @@ mod tests {
                 variant: Some("1a".into()),
                 channels: vec![Channel::domain("one.com.example"), address("198.18.7.10", 4443)],
                 dga: Some(spec.clone()),
+                values: vec![],
             }),
             sheet("com.example", AssetClass::Domain, "NL", Standing::Criminal, 0),
             sheet("hb-1", AssetClass::Account, "NL", Standing::Criminal, 0),
