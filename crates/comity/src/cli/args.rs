@@ -215,6 +215,9 @@ pub struct Analyze {
     /// Let jobs that were given up run again.
     #[arg(long)]
     pub retry: bool,
+    /// A password to try on encrypted containers, beside the customary `infected` (repeatable); what stayed shut is opened again.
+    #[arg(long, value_name = "TEXT")]
+    pub password: Vec<String>,
 }
 
 /// `comity assess`

@@ -47,7 +47,7 @@ struct Crossed {
 pub async fn ingest(meant: &Meant, args: &Ingest, out: &mut Out) -> Done {
     let node = meant.open("ingest").await?;
     let (found, left) = sources(&args.paths, node.home.root());
-    let manner = Manner { obtained: args.obtained.into(), why: args.why.clone(), act: Act::Seal };
+    let manner = Manner { obtained: args.obtained.into(), why: args.why.clone(), act: Act::Seal, from: None };
     let bar = Progress::over(out, found.len() as u64, "sealing");
     let mut ingested = node.ingest(found, &manner, &|name| bar.tick(name)).await?;
     drop(bar);
@@ -199,7 +199,7 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
         out.talk(format!("{} that had been given up will run again", counted(again, "job")));
     }
     let bar = Progress::over(out, waiting(&node).await?, "examining");
-    let analyzed = node.analyze(&|name| bar.tick(&short(name))).await?;
+    let analyzed = node.analyze_with(&args.password, &|name| bar.tick(&short(name))).await?;
     drop(bar);
     told(&analyzed, out);
     findings::list(&node, args, out).await?;

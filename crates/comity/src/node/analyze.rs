@@ -6,7 +6,8 @@
 use super::Node;
 use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
-use crate::store::jobs::{Job, LEASE, Queue};
+use crate::store::commit::write;
+use crate::store::jobs::{self, Job, LEASE, NewJob, Queue};
 use crate::store::{Batch, commit, exhibits, findings, manifest};
 use crate::work::protocol::{Frame, Mode};
 use crate::work::{Input, WorkError};
@@ -47,6 +48,19 @@ pub struct Analyzed {
 impl Node {
     /// Examines what waits, then correlates. `tick` is called after each exhibit.
     pub async fn analyze(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<Analyzed, NodeError> {
+        self.analyze_with(&[], tick).await
+    }
+
+    /// The same, with passwords to try beside the customary one: what none had opened is opened again.
+    pub async fn analyze_with(
+        &self,
+        passwords: &[String],
+        tick: &(dyn Fn(&str) + Sync),
+    ) -> Result<Analyzed, NodeError> {
+        passwords_fit(passwords)?;
+        if !passwords.is_empty() {
+            self.open_again().await?;
+        }
         let queue = Queue::new(self.state.clone(), self.clock.clone(), "analyze", LEASE);
         let mut report = Analyzed { schema: "comity.analyzed/1", ..Analyzed::default() };
         loop {
@@ -64,7 +78,7 @@ impl Node {
                     let queue = &queue;
                     async move {
                         let subject = job.subject.clone();
-                        let done = self.examine(queue, job).await;
+                        let done = self.examine(queue, job, passwords).await;
                         tick(&subject);
                         done
                     }
@@ -92,6 +106,7 @@ impl Node {
         &self,
         queue: &Queue,
         job: Job,
+        passwords: &[String],
     ) -> Result<(u64, Option<(ExhibitId, String, String)>), NodeError> {
         let id: ExhibitId = job.subject.parse()?;
         let mut conn = self.state.read().await?;
@@ -103,25 +118,31 @@ impl Node {
             commit(&self.state, &batch, self.clock.now()).await?;
             return Ok((0, None));
         };
-        let (found, trouble) = match self.examine_in_child(id, exhibit.size).await {
-            Ok(found) => (found, None),
-            Err(NodeError::Work(
-                e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_)),
-            )) => {
-                queue.fail(&job, &e.to_string()).await?;
-                return Err(e.into());
-            }
-            Err(NodeError::Work(e)) => {
-                let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
-                let left =
-                    Left { code: code.clone(), at: "the whole".into(), why: e.to_string(), records: 0 };
-                (vec![unreadable_finding(&left, id)], Some((id, code, left.why)))
-            }
+        let layer = match self.examine_layer(&exhibit, passwords).await {
+            Ok(layer) => layer,
             Err(e) => {
                 queue.fail(&job, &e.to_string()).await?;
                 return Err(e);
             }
         };
+        let (mut found, mut trouble) = (layer.findings, None);
+        match layer.trouble {
+            None => {}
+            Some(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_))) => {
+                queue.fail(&job, &e.to_string()).await?;
+                return Err(e.into());
+            }
+            Some(e) => {
+                let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
+                let left =
+                    Left { code: code.clone(), at: "the whole".into(), why: e.to_string(), records: 0 };
+                // What a child said before it failed is worth nothing; what it handed over is sealed and stands.
+                found.retain(|f| matches!(f.body, FindingBody::Derived { .. }));
+                found.push(unreadable_finding(&left, id));
+                trouble = Some((id, code, left.why));
+            }
+        }
+        let opened = self.no_longer_locked(&id, &found).await?;
         let commitment = self.vault.commitment(&id).await?;
         let event = self.event(vec![commitment], Act::Examine, Why::House("analyze".into()), true);
         let (custody, leaf) = self.custody(id, &event)?;
@@ -132,25 +153,26 @@ impl Node {
             completes: Some(job),
             ..Batch::default()
         };
-        let done = commit(&self.state, &batch, event.when).await?;
+        let mut tx = self.state.begin().await?;
+        let done = write(&mut tx, &batch, event.when).await?;
+        for (old, by) in &opened {
+            findings::refute(&mut tx, old, by, event.when).await?;
+        }
+        tx.commit().await?;
         Ok((done.new_findings, trouble))
     }
 
-    async fn examine_in_child(&self, id: ExhibitId, size: u64) -> Result<Vec<Finding>, NodeError> {
-        let input = self.input(&id, size, None).await?;
-        let pool = self.pool.clone();
-        let work = move || {
-            let mut found = Vec::new();
-            pool.run(Mode::Examine, input, |frame| {
-                if let Frame::Finding(finding) = frame {
-                    found.push(finding.seal(vec![id]));
-                }
-                Ok(())
-            })?;
-            Ok::<_, WorkError>(found)
-        };
-        let ended = tokio::task::spawn_blocking(work).await;
-        Ok(ended.map_err(|e| WorkError::Refused(format!("the examining thread ended: {e}")))??)
+    /// Exhibits that hold what no password had opened are examined anew.
+    async fn open_again(&self) -> Result<(), NodeError> {
+        let again: BTreeSet<ExhibitId> = self.locked().await?.into_iter().flat_map(|f| f.exhibits).collect();
+        let mut tx = self.state.begin().await?;
+        for id in again {
+            if let Some(exhibit) = exhibits::find(&mut tx, &id).await?.filter(|e| e.erased_at.is_none()) {
+                let job = NewJob::new("examine", &id.to_string(), &exhibit.kind, self.clock.now())?;
+                jobs::enqueue_again(&mut tx, &job).await?;
+            }
+        }
+        Ok(tx.commit().await?)
     }
 
     /// The telemetry tables as the manifest lists them.
@@ -338,4 +360,16 @@ fn as_generated(activity: Vec<Found>, known: &[(String, Day)]) -> Vec<Found> {
             found
         })
         .collect()
+}
+
+/// Passwords that are tried at most, beside the customary one, and characters of each: they travel to each child.
+const MOST_PASSWORDS: usize = 32;
+const MOST_PASSWORD: usize = 128;
+
+fn passwords_fit(passwords: &[String]) -> Result<(), NodeError> {
+    if passwords.len() > MOST_PASSWORDS || passwords.iter().any(|p| p.len() > MOST_PASSWORD) {
+        let what = format!("at most {MOST_PASSWORDS} passwords of {MOST_PASSWORD} bytes are tried");
+        return Err(NodeError::Value { what });
+    }
+    Ok(())
 }

@@ -7,17 +7,18 @@ use super::Node;
 use super::error::NodeError;
 use super::keys::Keys;
 use super::protect::{Geo, Protection};
+use crate::store::commit::write;
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::jobs::NewJob;
 use crate::store::manifest::TelemetryFile;
 use crate::store::{Batch, Draft, TelemetryFolder, commit};
 use crate::work::input::{Filling, MEMORY_LIMIT};
 use crate::work::protocol::{Frame, Mode, Skipped, Summary};
-use crate::work::{Input, WorkError};
+use crate::work::{Input, WorkError, sandbox};
 use botnet::prepare::Preparer;
 use botnet::tables::{File as TableFile, Files};
 use evidence::Sealed;
-use evidence::custody::Act;
+use evidence::custody::{Act, Event};
 use futures::{StreamExt as _, stream};
 use privacy::Period;
 use privacy::customer::Networks;
@@ -135,14 +136,16 @@ pub struct Manner {
     pub obtained: Obtained,
     /// Why, for custody.
     pub why: String,
-    /// The act: sealed here, or received over a border.
+    /// The act: sealed here, received over a border, or derived.
     pub act: Act,
+    /// What it was unpacked from, for what was derived.
+    pub from: Option<Box<Exhibit>>,
 }
 
 impl Manner {
     /// Sealed here, given freely.
     pub fn house(why: &str) -> Self {
-        Self { obtained: Obtained::Voluntary, why: why.to_owned(), act: Act::Seal }
+        Self { obtained: Obtained::Voluntary, why: why.to_owned(), act: Act::Seal, from: None }
     }
 }
 
@@ -282,7 +285,7 @@ impl Node {
         Ok(())
     }
 
-    async fn take_in(&self, source: Source, manner: &Manner) -> Result<Taken, NodeError> {
+    pub(super) async fn take_in(&self, source: Source, manner: &Manner) -> Result<Taken, NodeError> {
         let name = name_of(&source);
         let (sealed, copy) = match source {
             Source::File(path) => {
@@ -305,6 +308,17 @@ impl Node {
             Some(known) => self.again(&name, &sealed, &known, manner).await,
             None => self.first_time(name, sealed, copy, manner).await,
         }
+    }
+
+    /// The event of taking something in: what was derived names what it was unpacked from.
+    fn taking(&self, commitment: ledger::Commitment, manner: &Manner) -> Event {
+        let mut event = self.intake(commitment, manner.act, &manner.why, manner.obtained);
+        if let Some(from) = &manner.from {
+            event.derived = Some(from.commitment);
+            event.how.tool = malware::UNPACKER.to_owned();
+            event.how.sandbox = Some(sandbox::PROFILE.to_owned());
+        }
+        event
     }
 
     async fn seal(
@@ -331,12 +345,26 @@ impl Node {
         known: &Exhibit,
         manner: &Manner,
     ) -> Result<Taken, NodeError> {
-        let event = self.intake(sealed.commitment, manner.act, &manner.why, manner.obtained);
-        let (custody, leaf) = self.custody(sealed.id, &event)?;
-        let exhibit = Exhibit { names: vec![name.to_owned()], ..known.clone() };
-        let batch =
-            Batch { exhibits: vec![exhibit], custody: vec![custody], leaves: vec![leaf], ..Batch::default() };
-        commit(&self.state, &batch, event.when).await?;
+        // Unpacked again from the same container (a retried job, another password): nothing is new.
+        let told = manner.from.as_ref().is_some_and(|f| known.derived_from == Some(f.id))
+            && known.names.iter().any(|n| n == name);
+        if !told {
+            let event = self.taking(sealed.commitment, manner);
+            let (custody, leaf) = self.custody(sealed.id, &event)?;
+            let exhibit = Exhibit { names: vec![name.to_owned()], ..known.clone() };
+            let batch = Batch {
+                exhibits: vec![exhibit],
+                custody: vec![custody],
+                leaves: vec![leaf],
+                ..Batch::default()
+            };
+            let mut tx = self.state.begin().await?;
+            write(&mut tx, &batch, event.when).await?;
+            if manner.from.is_none() {
+                exhibits::on_its_own(&mut tx, &sealed.id).await?;
+            }
+            tx.commit().await?;
+        }
         Ok(Taken {
             schema: "comity.ingested/1",
             exhibit: sealed.id,
@@ -377,7 +405,7 @@ impl Node {
         };
         let unreadable = left_out(heard.kind, sealed.size, &heard.summary, trouble.as_ref());
         let findings: Vec<Finding> = unreadable.iter().map(|l| unreadable_finding(l, sealed.id)).collect();
-        let event = self.intake(sealed.commitment, manner.act, &manner.why, manner.obtained);
+        let event = self.taking(sealed.commitment, manner);
         let (custody, leaf) = self.custody(sealed.id, &event)?;
         let exhibit = Exhibit {
             id: sealed.id,
@@ -388,7 +416,7 @@ impl Node {
             obtained: manner.obtained,
             sealed_at: event.when,
             commitment: sealed.commitment,
-            derived_from: None,
+            derived_from: manner.from.as_ref().map(|f| f.id),
             erased_at: None,
         };
         let mut jobs = Vec::new();
@@ -533,7 +561,7 @@ impl Intake {
                 }
             }
             Frame::Summary(summary) => self.heard.summary = summary,
-            Frame::Finding(_) | Frame::Escapes(_) => {
+            Frame::Finding(_) | Frame::Escapes(_) | Frame::Member(_) | Frame::Part(_) => {
                 return Err(WorkError::Protocol { why: "a reading child states no findings".into() });
             }
         }

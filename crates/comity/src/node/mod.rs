@@ -12,6 +12,7 @@ pub mod case;
 pub mod compel;
 pub mod compelled;
 pub mod declare;
+mod derive;
 pub mod disclose;
 pub mod erase;
 mod erased;

@@ -118,6 +118,7 @@ impl Node {
             None => clauses.join(", "),
         };
         let manner = |obtained| Manner {
+            from: None,
             obtained,
             why: format!("release {} under {under}", accepted.header().release),
             act: Did::Receive,

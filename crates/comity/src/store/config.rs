@@ -16,7 +16,7 @@ use terms::PartnerId;
 
 /// Variables that begin with `COMITY_` and are no keys: where the home is, who acts and what opens it, what is logged, which
 /// solver proves.
-const NOT_KEYS: [&str; 6] = ["home", "log", "person", "passphrase", "passphrase_file", "solver"];
+const NOT_KEYS: [&str; 7] = ["home", "log", "person", "passphrase", "passphrase_file", "solver", "data"];
 
 /// What a node is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

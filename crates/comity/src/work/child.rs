@@ -1,6 +1,6 @@
 //! The child's side: confine, receive one exhibit, examine it, answer, end.
 
-use super::protocol::{Frame, Mode, REQUEST_LIMIT, Request, Summary};
+use super::protocol::{Frame, Member, Mode, Opening, REQUEST_LIMIT, Request, Summary};
 use super::sandbox::{self, Limits};
 use botnet::rows::Row;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -72,7 +72,7 @@ fn serve() -> io::Result<()> {
     match request.mode {
         Mode::Probe => Frame::Escapes(sandbox::escapes()).write(&mut out)?,
         Mode::Read => read(file, &mut out)?,
-        Mode::Examine => examine(file, &mut out)?,
+        Mode::Examine => examine(file, request.opening.as_ref(), &mut out)?,
     }
     out.flush()
 }
@@ -127,11 +127,15 @@ impl<R: Read> Read for Damaged<R> {
     }
 }
 
-/// What the beginning of an exhibit says it is: executables first, then traffic and logs, then documents and lists.
+/// What the beginning of an exhibit says it is: programs first, then traffic and logs, then containers, then lists and the
+/// papers of partners, then texts that act. Who is more certain of theirs is asked earlier.
 pub fn recognise(head: &[u8]) -> ExhibitKind {
     malware::recognise(head)
         .or_else(|| botnet::recognise(head))
-        .or_else(|| exchange::recognise(head))
+        .or_else(|| malware::recognise_container(head))
+        .or_else(|| malware::rules::is_rules(head).then_some(ExhibitKind::RuleSet))
+        .or_else(|| exchange::recognise(head).filter(|kind| *kind != ExhibitKind::Text))
+        .or_else(|| malware::recognise_text(head))
         .unwrap_or_else(|| if plain_text(head) { ExhibitKind::Text } else { ExhibitKind::Unknown })
 }
 
@@ -189,10 +193,13 @@ fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
 
 /// Examines one exhibit by its kind. Kinds that fill telemetry have no findings of their own: correlators read the
 /// tables.
-fn examine(file: File, out: &mut impl Write) -> io::Result<()> {
+fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::Result<()> {
     let opened = open(file)?;
     Frame::Kind(opened.compression, opened.kind).write(out)?;
     let mut broken: Option<io::Error> = None;
+    if let Some(opening) = opening.filter(|_| malware::opened(opened.kind)) {
+        return unpack(opened, opening, out);
+    }
     let mut sink = |finding: Unsealed| {
         if broken.is_none() {
             broken = Frame::Finding(Box::new(finding)).write(out).err();
@@ -214,4 +221,35 @@ fn examine(file: File, out: &mut impl Write) -> io::Result<()> {
         Some(e) => Err(e),
         None => Frame::Summary(Summary::default()).write(out),
     }
+}
+
+/// Opens one layer: each member goes up as soon as it is decoded, then what was found.
+fn unpack(opened: Opened, opening: &Opening, out: &mut impl Write) -> io::Result<()> {
+    let kind = opened.kind;
+    // One byte more than a container may have, so that it is told as too large and not as cut.
+    let most = if kind.program() { WHOLE } else { malware::CONTAINER + 1 };
+    let mut bytes = Vec::new();
+    opened.reader.take(most).read_to_end(&mut bytes)?;
+    let most = malware::Limits::default();
+    let limits = malware::Limits {
+        depth: opening.depth,
+        derived: opening.derived.min(most.derived),
+        total: opening.total.min(most.total),
+        ..most
+    };
+    let passwords = malware::Passwords::with(opening.passwords.iter().cloned());
+    let mut broken: Option<io::Error> = None;
+    let unpacked = malware::unpack(&bytes, &limits, &passwords, &mut |member| {
+        if broken.is_none() {
+            let told = Member { path: member.path, how: member.how, size: member.bytes.len() as u64 };
+            broken = Frame::write_member(out, &told, &member.bytes).err();
+        }
+    });
+    if let Some(e) = broken {
+        return Err(e);
+    }
+    for finding in malware::examine(&bytes).into_iter().chain(unpacked.findings) {
+        Frame::Finding(Box::new(finding)).write(out)?;
+    }
+    Frame::Summary(Summary::default()).write(out)
 }

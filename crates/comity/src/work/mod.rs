@@ -15,4 +15,4 @@ pub mod sandbox;
 
 pub use input::Input;
 pub use pool::{Pool, WorkError};
-pub use protocol::{Frame, Mode, Request};
+pub use protocol::{Frame, Member, Mode, Opening, Request};

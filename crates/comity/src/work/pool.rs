@@ -2,7 +2,7 @@
 
 use super::child::{ARGUMENT, EXIT_UNCONFINED, UNCONFINED};
 use super::input::Input;
-use super::protocol::{Frame, Mode, Request};
+use super::protocol::{Frame, Mode, Opening, Request};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::io::{self, BufReader, IoSlice, Read};
 use std::mem::MaybeUninit;
@@ -122,11 +122,29 @@ impl Pool {
         &self,
         mode: Mode,
         input: Input,
+        each: impl FnMut(Frame) -> Result<(), WorkError>,
+    ) -> Result<(), WorkError> {
+        self.ask(&Request { mode, size: input.size, opening: None }, input, each)
+    }
+
+    /// The same with [`Mode::Examine`], and containers are opened so far.
+    pub fn open(
+        &self,
+        opening: Opening,
+        input: Input,
+        each: impl FnMut(Frame) -> Result<(), WorkError>,
+    ) -> Result<(), WorkError> {
+        self.ask(&Request { mode: Mode::Examine, size: input.size, opening: Some(opening) }, input, each)
+    }
+
+    fn ask(
+        &self,
+        request: &Request,
+        input: Input,
         mut each: impl FnMut(Frame) -> Result<(), WorkError>,
     ) -> Result<(), WorkError> {
-        let request = Request { mode, size: input.size };
         let mut ready = self.take()?;
-        if hand_over(&ready.control, &request, &input).is_err() {
+        if hand_over(&ready.control, request, &input).is_err() {
             // A child that could not confine itself is gone before it is asked. Any other that died while it waited
             // never saw the exhibit: a fresh one gets it.
             let why = ended(&mut ready.child);
@@ -134,7 +152,7 @@ impl Pool {
                 return Err(why);
             }
             ready = self.start()?;
-            if let Err(e) = hand_over(&ready.control, &request, &input) {
+            if let Err(e) = hand_over(&ready.control, request, &input) {
                 let why = ended(&mut ready.child);
                 return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
             }

@@ -13,7 +13,9 @@ use terms::{Compression, ExhibitKind, Unsealed};
 /// The largest frame body, in bytes.
 pub const FRAME_LIMIT: usize = 8 << 20;
 /// The largest request, in bytes.
-pub const REQUEST_LIMIT: usize = 4096;
+pub const REQUEST_LIMIT: usize = 16 << 10;
+/// Bytes of a derived exhibit in one frame.
+pub const PART: usize = 1 << 20;
 
 /// What a child shall do with its exhibit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,32 @@ pub struct Request {
     /// What to do.
     pub mode: Mode,
     /// Bytes of input the child may expect; only a hint for buffers.
+    pub size: u64,
+    /// How far a container is opened; nothing is taken out of one where it is absent.
+    pub opening: Option<Opening>,
+}
+
+/// How far a container is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Containers inside containers that may still be opened, this one counted.
+    pub depth: u32,
+    /// Derived exhibits that may come out of it.
+    pub derived: u64,
+    /// Bytes that may be decoded.
+    pub total: u64,
+    /// Passwords to try beside the customary one.
+    pub passwords: Vec<String>,
+}
+
+/// A derived exhibit that a child announces; its bytes follow in frames of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its path inside the container. It names no place in any file system.
+    pub path: String,
+    /// How it was taken out.
+    pub how: String,
+    /// Bytes that follow.
     pub size: u64,
 }
 
@@ -55,6 +83,10 @@ pub enum Frame {
     Rows(Vec<Row>),
     /// One finding.
     Finding(Box<Unsealed>),
+    /// A derived exhibit begins.
+    Member(Member),
+    /// The next bytes of the derived exhibit that was announced last.
+    Part(Vec<u8>),
     /// What a probe could do though it must not.
     Escapes(Vec<String>),
     /// The end.
@@ -81,6 +113,8 @@ impl Frame {
             Self::Kind(c, k) => (b'K', serde_json::to_vec(&(c, k))?),
             Self::Rows(rows) => (b'R', postcard::to_stdvec(rows).map_err(bad)?),
             Self::Finding(f) => (b'F', serde_json::to_vec(f)?),
+            Self::Member(m) => (b'M', serde_json::to_vec(m)?),
+            Self::Part(bytes) => (b'P', bytes.clone()),
             Self::Escapes(list) => (b'E', serde_json::to_vec(list)?),
             Self::Summary(s) => (b'S', serde_json::to_vec(s)?),
         })
@@ -94,6 +128,8 @@ impl Frame {
             }
             b'R' => Self::Rows(postcard::from_bytes(body).map_err(bad)?),
             b'F' => Self::Finding(serde_json::from_slice(body)?),
+            b'M' => Self::Member(serde_json::from_slice(body)?),
+            b'P' => Self::Part(body.to_vec()),
             b'E' => Self::Escapes(serde_json::from_slice(body)?),
             b'S' => Self::Summary(serde_json::from_slice(body)?),
             _ => return Err(bad(format!("unknown frame {tag}"))),
@@ -104,6 +140,12 @@ impl Frame {
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let (tag, body) = self.encode()?;
         put(out, tag, &body)
+    }
+
+    /// Writes a derived exhibit: what it is called, then its bytes in parts.
+    pub fn write_member(out: &mut impl Write, member: &Member, bytes: &[u8]) -> io::Result<()> {
+        Self::Member(member.clone()).write(out)?;
+        bytes.chunks(PART).try_for_each(|part| put(out, b'P', part))
     }
 
     /// Writes rows as one frame, or as several where one would be above the limit.
@@ -150,6 +192,8 @@ mod tests {
         let frames = [
             Frame::Kind(Compression::Gzip, ExhibitKind::ZeekConn),
             Frame::Rows(Vec::new()),
+            Frame::Member(Member { path: "a/b".into(), how: "deflate".into(), size: 3 }),
+            Frame::Part(vec![1, 2, 3]),
             Frame::Summary(Summary {
                 rows: 3,
                 skipped: vec![],

@@ -65,7 +65,7 @@ fn under(order: &str) -> Under {
 }
 
 async fn take(node: &Node, name: &str, bytes: Vec<u8>, obtained: Obtained) -> Ingested {
-    let manner = Manner { obtained, why: "served".into(), act: Act::Seal };
+    let manner = Manner { obtained, why: "served".into(), act: Act::Seal, from: None };
     let taken = node.ingest(vec![Source::Bytes(name.into(), bytes)], &manner, &|_| ()).await.unwrap();
     assert!(taken.not_sealed.is_empty());
     taken

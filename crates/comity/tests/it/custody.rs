@@ -79,7 +79,8 @@ async fn a_schedule_says_who_marked_what_when_and_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn intelligence_becomes_evidence_and_both_stand_in_custody() {
     let (_folder, node) = new_node().await;
-    let asked = Manner { obtained: Obtained::Requested, why: "asked the hoster".into(), act: Act::Seal };
+    let asked =
+        Manner { obtained: Obtained::Requested, why: "asked the hoster".into(), act: Act::Seal, from: None };
     let id = seal(&node, "list.txt", b"from the hoster", &asked).await;
     let order = || Ground::Authority("order-de-114".into());
     let without = node.admit(&id.to_string(), order(), None).await.unwrap_err();
@@ -135,8 +136,12 @@ async fn holds_cover_what_a_case_holds_and_end() {
 
 /// A release that was taken in, as `receive` keeps it.
 async fn received(node: &Node, name: &str, erase_by: Timestamp) -> (ExhibitId, ExhibitId) {
-    let manner =
-        |act| Manner { obtained: Obtained::Voluntary, why: format!("release {name} under a 1"), act };
+    let manner = |act| Manner {
+        obtained: Obtained::Voluntary,
+        why: format!("release {name} under a 1"),
+        act,
+        from: None,
+    };
     let house = Manner::house("bundle");
     let bundle = seal(node, "bundle", format!("sealed {name}").as_bytes(), &house).await;
     let item = seal(node, "list.txt", format!("content of {name}").as_bytes(), &manner(Act::Receive)).await;

@@ -19,6 +19,7 @@ mod foreign;
 mod homes;
 mod hostile;
 mod labels;
+mod laboratory;
 mod matching;
 mod proof;
 mod real;

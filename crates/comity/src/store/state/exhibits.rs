@@ -83,13 +83,36 @@ const ERASE: Statement = Statement {
 };
 const FORGET_NAMES: Statement =
     Statement { name: "exhibits.forget_names", sql: "DELETE FROM exhibit_names WHERE exhibit = $1" };
+const OWN: Statement = Statement {
+    name: "exhibits.own",
+    sql: "UPDATE exhibits SET derived_from = NULL WHERE id = $1 AND derived_from IS NOT NULL",
+};
+const BELOW: Statement = Statement {
+    name: "exhibits.below",
+    sql: "WITH RECURSIVE tree(id, size) AS (SELECT id, size FROM exhibits WHERE derived_from = $1 \
+          UNION SELECT e.id, e.size FROM exhibits e JOIN tree t ON e.derived_from = t.id) \
+          SELECT COUNT(*) AS n, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM tree",
+};
 const COUNT: Statement = Statement {
     name: "exhibits.count",
     sql: "SELECT kind, COUNT(*) AS n, CAST(SUM(size) AS BIGINT) AS bytes FROM exhibits \
           WHERE erased_at IS NULL GROUP BY kind ORDER BY kind",
 };
-pub(crate) const STATEMENTS: &[&Statement] =
-    &[&ADD, &RESEAL, &NAME, &GET, &PAGE, &OF_KIND, &NAMES, &NAMES_OF_KIND, &ERASE, &FORGET_NAMES, &COUNT];
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &ADD,
+    &RESEAL,
+    &NAME,
+    &GET,
+    &PAGE,
+    &OF_KIND,
+    &NAMES,
+    &NAMES_OF_KIND,
+    &ERASE,
+    &FORGET_NAMES,
+    &OWN,
+    &BELOW,
+    &COUNT,
+];
 
 /// Lists an exhibit; whether it is new here. Bytes that are known already gain the names and keep the rest. Bytes that
 /// were erased and came again are sealed under a new key: they count as new, with their new commitment.
@@ -164,6 +187,17 @@ pub async fn count(conn: &mut AnyConnection) -> Result<Vec<(ExhibitKind, u64, u6
             Ok((kind, size(r, "exhibits", "n")?, size(r, "exhibits", "bytes")?))
         })
         .collect()
+}
+
+/// Notes that an exhibit also came in on its own: it no longer goes when that goes from which it was unpacked.
+pub async fn on_its_own(tx: &mut Tx, id: &ExhibitId) -> Result<bool, StoreError> {
+    Ok(execute(tx, &OWN, OWN.query().bind(id.to_string())).await? == 1)
+}
+
+/// How many exhibits, and bytes of them, were unpacked from this one over all depths.
+pub async fn below(conn: &mut AnyConnection, root: &ExhibitId) -> Result<(u64, u64), StoreError> {
+    let found = row(conn, &BELOW, BELOW.query().bind(root.to_string())).await?;
+    found.map_or(Ok((0, 0)), |r| Ok((size(&r, "exhibits", "n")?, size(&r, "exhibits", "bytes")?)))
 }
 
 /// Marks an exhibit as erased and forgets its names; whether it was there and not erased yet. The vault's key is

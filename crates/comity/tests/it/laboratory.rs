@@ -1,0 +1,203 @@
+//! The laboratory: what lies in exhibits becomes exhibits, each with its custody.
+
+use crate::support;
+use base64::Engine as _;
+use comity::node::Node;
+use comity::node::ingest::{Manner, Source};
+use comity::store::exhibits::{self, Exhibit};
+use evidence::custody::Act;
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write as _};
+use terms::{ExhibitKind, Finding, FindingBody, PersonId, Role};
+use zip::write::SimpleFileOptions;
+use zip::{AesMode, ZipWriter};
+
+const DROPPER: &str =
+    "var s = new ActiveXObject(\"WScript.Shell\");\r\ns.Run(\"cmd.exe /c start notice.exe\", 0);\r\n";
+
+fn locked(password: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().with_aes_encryption(AesMode::Aes256, password);
+    for (name, bytes) in files {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn mail(name: &str, attachment: &[u8]) -> Vec<u8> {
+    let text = base64::engine::general_purpose::STANDARD.encode(attachment);
+    let lines: Vec<&str> = text.as_bytes().chunks(76).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    format!(
+        "From: office@harbour.example\r\nTo: clerk@bank.example\r\nSubject: Notice\r\n\
+         Date: Thu, 05 Mar 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: text/plain\r\n\r\n\
+         The password is in the other mail.\r\n--b1\r\nContent-Type: application/zip; name=\"{name}\"\r\n\
+         Content-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b1--\r\n",
+        lines.join("\r\n")
+    )
+    .into_bytes()
+}
+
+async fn home() -> (tempfile::TempDir, Node) {
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    (folder, node)
+}
+
+async fn take_in(node: &Node, name: &str, bytes: Vec<u8>) -> Exhibit {
+    let manner = Manner::house("test");
+    let done = node.ingest(vec![Source::Bytes(name.into(), bytes)], &manner, &|_| ()).await.unwrap();
+    let mut conn = node.state.read().await.unwrap();
+    exhibits::find(&mut conn, &done.taken[0].exhibit).await.unwrap().unwrap()
+}
+
+/// Every exhibit by its first name.
+async fn all(node: &Node) -> BTreeMap<String, Exhibit> {
+    let mut conn = node.state.read().await.unwrap();
+    let page = exhibits::page(&mut conn, None, 1000).await.unwrap();
+    page.into_iter().map(|e| (e.names.first().cloned().unwrap_or_default(), e)).collect()
+}
+
+fn on<'f>(findings: &'f [Finding], exhibit: &Exhibit) -> Vec<&'f FindingBody> {
+    findings.iter().filter(|f| f.exhibits.contains(&exhibit.id)).map(|f| &f.body).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_with_a_locked_archive_gives_four_exhibits_with_custody() {
+    let (_folder, node) = home().await;
+    let sample = support::sample_of(exercise::Format::Pe, 1);
+    let archive = locked("infected", &[("notice.js", DROPPER.as_bytes()), ("notice.exe", &sample)]);
+    let mail = take_in(&node, "notice.eml", mail("notice.zip", &archive)).await;
+    assert_eq!(mail.kind, ExhibitKind::Email);
+    node.analyze(&|_| ()).await.unwrap();
+
+    let here = all(&node).await;
+    let by_kind = |kind| here.values().find(|e| e.kind == kind).unwrap_or_else(|| panic!("{kind}: {here:?}"));
+    let (archive, script, program) =
+        (by_kind(ExhibitKind::Zip), by_kind(ExhibitKind::Script), by_kind(ExhibitKind::Pe));
+    assert_eq!(archive.derived_from, Some(mail.id));
+    assert_eq!((script.derived_from, program.derived_from), (Some(archive.id), Some(archive.id)));
+    assert_eq!(program.names, ["notice.exe"]);
+
+    // Each has its act of custody, bound to what it was taken from, and how.
+    for (one, from) in [(archive, &mail), (script, archive), (program, archive)] {
+        let events = support::custody(&node, &one.id).await;
+        let taken: Vec<_> = events.iter().filter(|e| e.what == Act::Derive).collect();
+        assert_eq!(taken.len(), 1, "{events:?}");
+        assert_eq!(taken[0].derived, Some(from.commitment));
+        assert_eq!(taken[0].how.tool, malware::UNPACKER);
+        assert!(taken[0].how.sandbox.is_some());
+    }
+
+    // What lies inside was examined as if it had come on its own.
+    let findings = node.standing().await.unwrap();
+    let derived = |b: &&FindingBody| matches!(b, FindingBody::Derived { .. });
+    assert_eq!(on(&findings, archive).into_iter().filter(derived).count(), 2);
+    assert!(
+        on(&findings, script).iter().any(|b| matches!(b, FindingBody::ActiveContent { .. })),
+        "{findings:?}"
+    );
+    assert!(on(&findings, program).iter().any(|b| matches!(b, FindingBody::Configuration { .. })));
+
+    // Once more, and after the same mail came again: nothing is new.
+    let (exhibits, known) = (here.len(), findings.len());
+    take_in(&node, "copy.eml", node.vault.read(&mail.id, 1 << 20).await.unwrap()).await;
+    node.analyze(&|_| ()).await.unwrap();
+    assert_eq!((all(&node).await.len(), node.standing().await.unwrap().len()), (exhibits, known));
+    assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_given_later_opens_what_stayed_shut() {
+    let (_folder, node) = home().await;
+    let archive = take_in(&node, "a.zip", locked("orchid 7", &[("notice.js", DROPPER.as_bytes())])).await;
+    node.analyze(&|_| ()).await.unwrap();
+    let shut = |f: &Finding| matches!(&f.body, FindingBody::Unreadable { code, .. } if code == "CMT-0539");
+    assert!(node.standing().await.unwrap().iter().any(shut));
+    assert_eq!(all(&node).await.len(), 1);
+
+    // A wrong one changes nothing.
+    node.analyze_with(&["daisy 7".into()], &|_| ()).await.unwrap();
+    assert_eq!(all(&node).await.len(), 1);
+    assert!(node.standing().await.unwrap().iter().any(shut));
+
+    node.analyze_with(&["orchid 7".into()], &|_| ()).await.unwrap();
+    let here = all(&node).await;
+    assert_eq!(here["notice.js"].derived_from, Some(archive.id), "{here:?}");
+    let findings = node.standing().await.unwrap();
+    assert!(!findings.iter().any(shut), "what said that it was shut is refuted");
+    let told = serde_json::to_string(&findings).unwrap();
+    assert!(!told.contains("orchid"), "a password that was given is not repeated");
+    assert!(node.analyze_with(&["x".repeat(1000)], &|_| ()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bomb_is_told_and_the_rest_is_in() {
+    let (_folder, node) = home().await;
+    let zeros = vec![0u8; 80 << 20];
+    let bomb =
+        take_in(&node, "b.zip", packed(&[("zeros.bin", &zeros), ("notice.js", DROPPER.as_bytes())])).await;
+    let done = node.analyze(&|_| ()).await.unwrap();
+    assert!(done.failed.is_empty(), "{done:?}");
+    let here = all(&node).await;
+    assert_eq!(here["notice.js"].derived_from, Some(bomb.id));
+    assert!(!here.contains_key("zeros.bin"));
+    let findings = node.standing().await.unwrap();
+    let codes: Vec<_> = on(&findings, &bomb)
+        .into_iter()
+        .filter_map(|b| if let FindingBody::Unreadable { code, .. } = b { Some(code.as_str()) } else { None })
+        .collect();
+    assert_eq!(codes, ["CMT-0534"], "one member is larger than is taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_archives_ends_at_a_depth_that_is_told() {
+    let (_folder, node) = home().await;
+    let mut inner = packed(&[("notice.js", DROPPER.as_bytes())]);
+    for n in 0..20 {
+        inner = packed(&[(&format!("layer-{n}.zip"), &inner)]);
+    }
+    take_in(&node, "onion.zip", inner).await;
+    node.analyze(&|_| ()).await.unwrap();
+    let here = all(&node).await;
+    assert_eq!(here.len(), 13, "the outermost and twelve layers: {:?}", here.keys());
+    assert!(!here.contains_key("notice.js"));
+    let findings = node.standing().await.unwrap();
+    let deep = |f: &&Finding| matches!(&f.body, FindingBody::Unreadable { code, .. } if code == "CMT-0530");
+    assert_eq!(findings.iter().filter(deep).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_unpacked_goes_with_what_it_lay_in_unless_it_came_on_its_own() {
+    let (_folder, node) = home().await;
+    let dpo = PersonId("dpo-1".into());
+    node.person_add(&dpo, Role::DataProtectionOfficer).await.unwrap();
+    let (one, other) =
+        (support::sample_of(exercise::Format::Pe, 1), support::sample_of(exercise::Format::Elf, 2));
+    let archive = take_in(&node, "a.zip", packed(&[("one.exe", &one), ("other.bin", &other)])).await;
+    node.analyze(&|_| ()).await.unwrap();
+    // The second one is also handed in by somebody.
+    let own = take_in(&node, "handed-in.bin", other).await;
+    assert_eq!(own.derived_from, None);
+    node.analyze(&|_| ()).await.unwrap();
+    let threats = node.assess().await.unwrap();
+    let case = node.case_open("Harbour", &[threats[0].id.clone()]).await.unwrap().id.to_string();
+    node.gather(&case, &[archive.id.to_string()]).await.unwrap();
+    let erased = node.erase(&case, &[archive.id.to_string()], "ordered", &dpo).await.unwrap();
+    assert_eq!(erased.exhibits.len(), 2, "{erased:?}");
+    let left: Vec<_> =
+        all(&node).await.into_values().filter(|e| e.erased_at.is_none()).map(|e| e.id).collect();
+    assert_eq!(left, [own.id]);
+    assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}
