@@ -203,6 +203,9 @@ pub struct Ingest {
 /// `comity analyze`
 #[derive(Debug, Args)]
 pub struct Analyze {
+    /// Files and folders to take in first and to report on (`-`: standard input); without any, what waits is examined.
+    #[arg(value_name = "PATH", conflicts_with = "why")]
+    pub paths: Vec<PathBuf>,
     /// Explain one finding (its id, or the first digits of it).
     #[arg(long, value_name = "ID")]
     pub why: Option<String>,

@@ -48,13 +48,19 @@ pub async fn list(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Faul
     let kinds: &[&str] = match &args.kind {
         Some(kind) => &[kind.as_str()],
         None => &[
+            "withheld",
             "configuration",
+            "family",
+            "rule-match",
             "active-content",
+            "capability",
+            "text",
             "beacon",
             "generated-names",
             "activity",
             "account",
             "similar",
+            "shared-code",
             "unreadable",
         ],
     };
@@ -168,6 +174,12 @@ fn heading(kind: &str) -> &'static str {
         "account" => "Accounts through which money moved:",
         "similar" => "Samples that are alike, nearest first:",
         "rule-match" => "Rules that fired:",
+        "capability" => "What samples can do, by their code:",
+        "text" => "Texts in samples that lead on:",
+        "signature" => "Signatures of programs:",
+        "shared-code" => "Samples that share code:",
+        "family" => "Families by the names that others give:",
+        "withheld" => "Not to be viewed, and to be reported:",
         "unreadable" => "Sealed, but not or not wholly readable:",
         _ => "Findings:",
     }
@@ -325,7 +337,7 @@ fn body(body: &FindingBody, out: &mut Out) {
 }
 
 /// What a finding states, in one sentence.
-fn statement(body: &FindingBody) -> String {
+pub(super) fn statement(body: &FindingBody) -> String {
     match body {
         FindingBody::Format { kind, features } => {
             let told: Vec<String> = features.iter().map(|(n, v)| format!("{n} {v}")).collect();

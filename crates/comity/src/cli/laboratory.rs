@@ -5,7 +5,7 @@ use super::errors::Fault;
 use super::home::Meant;
 use super::out::{Out, Table, bytes, count, counted, short};
 use super::progress::Progress;
-use super::{Done, Outcome, findings, sharing};
+use super::{Done, Outcome, examined, findings, sharing};
 use crate::node::Node;
 use crate::node::analyze::Analyzed;
 use crate::node::error::{Ending, NodeError};
@@ -15,6 +15,7 @@ use crate::store::jobs;
 use evidence::custody::Act;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use terms::ExhibitKind;
 
 /// Rows of a list that people get; programs get all.
@@ -198,15 +199,44 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
         let again = retry(&node).await?;
         out.talk(format!("{} that had been given up will run again", counted(again, "job")));
     }
+    let taken = if args.paths.is_empty() { None } else { Some(take_in(&node, &args.paths, out).await?) };
     let bar = Progress::over(out, waiting(&node).await?, "examining");
     let analyzed = node.analyze_with(&args.password, &|name| bar.tick(&short(name))).await?;
     drop(bar);
-    told(&analyzed, out);
-    findings::list(&node, args, out).await?;
+    let mut outcome = Outcome::Done;
+    if let Some(ingested) = taken {
+        let of: Vec<_> = ingested.taken.iter().map(|t| t.exhibit).collect();
+        if !out.for_programs() {
+            let (examined, new) = (analyzed.examined, analyzed.new_findings);
+            examined::beginning(of.len(), examined, new, analyzed.failed.len(), out);
+        }
+        ingested.not_sealed.iter().for_each(|u| out.object(u));
+        examined::tell(&node, &of, out).await?;
+        if !out.for_programs() {
+            not_sealed(&ingested, out);
+        }
+        if !ingested.not_sealed.is_empty() {
+            outcome = if of.is_empty() { Ending::Error.into() } else { Ending::Partly.into() };
+        }
+    } else {
+        told(&analyzed, out);
+        findings::list(&node, args, out).await?;
+    }
     node.close().await?;
     out.object(&analyzed);
-    out.talk("next: comity assess");
-    Ok(Outcome::Done)
+    out.talk("comity analyze --why ID explains a finding; next: comity assess");
+    Ok(outcome)
+}
+
+/// Seals what lies under these paths, as `ingest` does.
+async fn take_in(node: &Node, paths: &[PathBuf], out: &mut Out) -> Result<Ingested, Fault> {
+    let (found, left) = sources(paths, node.home.root());
+    let manner = Manner::house("analyze");
+    let bar = Progress::over(out, found.len() as u64, "sealing");
+    let mut ingested = node.ingest(found, &manner, &|name| bar.tick(name)).await?;
+    drop(bar);
+    ingested.not_sealed.extend(left);
+    Ok(ingested)
 }
 
 async fn waiting(node: &Node) -> Result<u64, NodeError> {

@@ -15,6 +15,7 @@ mod declaring;
 mod demo;
 mod doctor;
 mod errors;
+mod examined;
 mod findings;
 mod generate;
 mod home;

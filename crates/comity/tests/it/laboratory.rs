@@ -201,3 +201,52 @@ async fn what_was_unpacked_goes_with_what_it_lay_in_unless_it_came_on_its_own() 
     assert_eq!(left, [own.id]);
     assert!(node.verify_home(&|_| ()).await.unwrap().whole());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_are_taken_in_and_told_exhibit_by_exhibit() {
+    let (folder, node) = home().await;
+    node.close().await.unwrap();
+    let sample = support::sample_of(exercise::Format::Pe, 1);
+    let archive =
+        packed(&[("notice.js", DROPPER.as_bytes()), ("notice.exe", &sample), ("note.txt", b"quiet")]);
+    let from = folder.path().join("in");
+    support::lay_out(
+        &from,
+        &[("notice.zip".into(), archive), ("plain.txt".into(), b"the harbour is quiet\n".to_vec())],
+    );
+    let home = folder.path().join("home");
+    let run = |more: &[&str]| {
+        let mut command = support::comity(&home);
+        let done = command.arg("analyze").arg(&from).args(more).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{}", support::said(&done));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let told = run(&["--json"]);
+    let lines: Vec<serde_json::Value> = told.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let schemas: Vec<&str> = lines.iter().map(|l| l["schema"].as_str().unwrap()).collect();
+    let one = "comity.examined/1";
+    assert_eq!(schemas, [one, one, one, one, one, "comity.analyzed/1"], "two files, three members");
+    let of = |name: &str| {
+        lines.iter().find(|l| l["names"][0].as_str().is_some_and(|n| n.ends_with(name))).unwrap()
+    };
+    assert_eq!(of("notice.exe")["derived_from"], of("notice.zip")["exhibit"]);
+    assert_eq!(of("notice.exe")["kind"], "pe");
+    assert!(of("notice.exe")["digests"]["tlsh"].is_string());
+    let types = |name: &str| -> Vec<String> {
+        let all = of(name)["findings"].as_array().unwrap();
+        all.iter().map(|f| f["body"]["type"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(types("notice.exe").contains(&"configuration".to_owned()));
+    assert_eq!(types("notice.zip").iter().filter(|t| *t == "derived").count(), 3);
+    assert_eq!(run(&["--json"]).lines().count(), 6, "once more, the same exhibits are told");
+
+    // People: the program with its configuration first, then what the script would do, in few lines.
+    let told = run(&[]);
+    let place = |what: &str| told.find(what).unwrap_or_else(|| panic!("no {what} in {told}"));
+    assert!(
+        place(" 1  notice.exe") < place("configuration") && place("configuration") < place(" 2  notice.js")
+    );
+    assert!(place("active-content") < place("All of them:"), "{told}");
+    assert!(told.contains(", in ") && told.lines().count() < 40, "{told}");
+    assert!(told.lines().all(|l| l.chars().count() <= 100), "{told}");
+}
