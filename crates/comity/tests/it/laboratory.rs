@@ -243,9 +243,7 @@ async fn paths_are_taken_in_and_told_exhibit_by_exhibit() {
     // People: the program with its configuration first, then what the script would do, in few lines.
     let told = run(&[]);
     let place = |what: &str| told.find(what).unwrap_or_else(|| panic!("no {what} in {told}"));
-    assert!(
-        place(" 1  notice.exe") < place("configuration") && place("configuration") < place(" 2  notice.js")
-    );
+    assert!(place("1 notice.exe") < place("configuration") && place("configuration") < place("2 notice.js"));
     assert!(place("active-content") < place("All of them:"), "{told}");
     assert!(told.contains(", in ") && told.lines().count() < 40, "{told}");
     assert!(told.lines().all(|l| l.chars().count() <= 100), "{told}");
