@@ -2,7 +2,7 @@
 //!
 //! Here: filling the situation from telemetry, findings, agreements, authority documents and partners' answers, and
 //! keeping plan and situation together. Elsewhere: planning and checking (`takedown`), who knows which channel
-//! (`census`), which sheet speaks of which asset (`targets`).
+//! (`census`), which sheet speaks of which asset (`targets`), which samples harm when cut off (`harm`).
 //!
 //! Bots are counted in the last two weeks with sightings before the hour's day, by their own ids. Each group is scaled
 //! from what was seen to what there is by one factor: the estimated population over the bots seen. Where the estimator
@@ -10,6 +10,7 @@
 //! so that the channels still get their plan.
 
 pub(crate) mod census;
+mod harm;
 pub(crate) mod targets;
 
 use super::Node;
@@ -147,6 +148,7 @@ impl Node {
         let (authorities, mut warnings) = documents(self).await?;
         warnings.extend(register.disputes.iter().cloned());
         warnings.extend(counted.warnings.iter().cloned());
+        warnings.extend(harm::warnings(&threats, &findings));
         if threats.is_empty() {
             warnings.push("The case names no threat that stands: there is nothing to remove.".into());
         }

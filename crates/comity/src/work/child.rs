@@ -131,6 +131,7 @@ impl<R: Read> Read for Damaged<R> {
 /// papers of partners, then texts that act. Who is more certain of theirs is asked earlier.
 pub fn recognise(head: &[u8]) -> ExhibitKind {
     malware::recognise(head)
+        .or_else(|| malware::recognise_feed(head))
         .or_else(|| botnet::recognise(head))
         .or_else(|| malware::recognise_container(head))
         .or_else(|| malware::rules::is_rules(head).then_some(ExhibitKind::RuleSet))
@@ -210,6 +211,10 @@ fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::R
             let mut bytes = Vec::new();
             opened.reader.take(WHOLE).read_to_end(&mut bytes)?;
             malware::examine(&bytes).into_iter().for_each(&mut sink);
+        }
+        kind @ (ExhibitKind::SandboxReport | ExhibitKind::DatabaseDump) => {
+            let mut reader = opened.reader;
+            malware::examine_feed(kind, &mut reader, &mut sink);
         }
         kind => {
             let mut reader = opened.reader;
