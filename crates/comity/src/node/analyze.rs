@@ -94,6 +94,9 @@ impl Node {
                 self.sequencer.run().await?;
             }
         }
+        let applied = self.apply_rules(tick).await?;
+        report.new_findings += applied.new_findings;
+        report.failed.extend(applied.failed);
         report.new_findings += self.correlate().await?;
         self.sequencer.run().await?;
         let mut conn = self.state.read().await?;

@@ -199,7 +199,7 @@ fn hear(
         },
         Frame::Summary(_) => gathering.end(),
         Frame::Kind(..) => Ok(()),
-        Frame::Rows(_) | Frame::Escapes(_) => {
+        Frame::Rows(_) | Frame::Escapes(_) | Frame::OfSet(..) => {
             Err(WorkError::Protocol { why: "an examining child reads no rows".into() })
         }
     });

@@ -561,7 +561,7 @@ impl Intake {
                 }
             }
             Frame::Summary(summary) => self.heard.summary = summary,
-            Frame::Finding(_) | Frame::Escapes(_) | Frame::Member(_) | Frame::Part(_) => {
+            Frame::Finding(_) | Frame::OfSet(..) | Frame::Escapes(_) | Frame::Member(_) | Frame::Part(_) => {
                 return Err(WorkError::Protocol { why: "a reading child states no findings".into() });
             }
         }

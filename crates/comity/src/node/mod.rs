@@ -36,6 +36,7 @@ pub mod publish;
 pub mod receive;
 pub mod reporting;
 pub mod retain;
+mod rules;
 pub mod share;
 pub mod stamp;
 pub mod verify;

@@ -2,6 +2,7 @@
 
 use super::protocol::{Frame, Member, Mode, Opening, REQUEST_LIMIT, Request, Summary};
 use super::sandbox::{self, Limits};
+use super::scanning;
 use botnet::rows::Row;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use std::fs::File;
@@ -14,6 +15,8 @@ use terms::{Compression, ExhibitKind, Unsealed};
 pub const ARGUMENT: &str = "__child";
 /// The hidden argument by which the home's setting `allow_no_sandbox` reaches a child.
 pub const UNCONFINED: &str = "--unconfined";
+/// The hidden argument of a child that compiles rules and scans with them.
+pub const WITH_RULES: &str = "--rules";
 /// Exit status of a child that could not be confined.
 pub const EXIT_UNCONFINED: u8 = 97;
 /// Rows per frame.
@@ -21,17 +24,20 @@ const BATCH: usize = 2048;
 /// How much of an exhibit is looked at to tell its kind.
 const HEAD: usize = 64 << 10;
 /// The largest exhibit that is examined whole (samples are read into memory).
-const WHOLE: u64 = 1 << 30;
+pub(super) const WHOLE: u64 = 1 << 30;
 
 /// Runs a child to its end; never returns to the node's own code.
-pub fn run(unconfined: bool) -> u8 {
-    if let Err(why) = sandbox::enter(Limits::default())
+pub fn run(arguments: &[String]) -> u8 {
+    let has = |word: &str| arguments.iter().any(|a| a == word);
+    let (unconfined, rules) = (has(UNCONFINED), has(WITH_RULES));
+    let limits = if rules { Limits::rules() } else { Limits::default() };
+    if let Err(why) = sandbox::enter(limits)
         && !unconfined
     {
         let _ = writeln!(io::stderr(), "{why}");
         return EXIT_UNCONFINED;
     }
-    match serve() {
+    match if rules { scanning::serve() } else { serve() } {
         Ok(()) => 0,
         Err(why) => {
             let _ = writeln!(io::stderr(), "{why}");
@@ -41,7 +47,7 @@ pub fn run(unconfined: bool) -> u8 {
 }
 
 /// Waits for one request with its file descriptor. `None` when the parent has gone.
-fn receive() -> io::Result<Option<(Request, File)>> {
+pub(super) fn receive() -> io::Result<Option<(Request, File)>> {
     let mut buffer = [0u8; REQUEST_LIMIT];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -73,18 +79,19 @@ fn serve() -> io::Result<()> {
         Mode::Probe => Frame::Escapes(sandbox::escapes()).write(&mut out)?,
         Mode::Read => read(file, &mut out)?,
         Mode::Examine => examine(file, request.opening.as_ref(), &mut out)?,
+        Mode::Rules | Mode::Scan => return Err(io::Error::other("this child has no rules")),
     }
     out.flush()
 }
 
 /// An exhibit, decompressed, with its beginning looked at.
-struct Opened {
+pub(super) struct Opened {
     compression: Compression,
     kind: ExhibitKind,
-    reader: Box<dyn BufRead>,
+    pub(super) reader: Box<dyn BufRead>,
 }
 
-fn open(file: File) -> io::Result<Opened> {
+pub(super) fn open(file: File) -> io::Result<Opened> {
     let (compression, inner) = botnet::decompress::open(BufReader::with_capacity(256 << 10, file))?;
     let mut inner = inner;
     let mut head = vec![0u8; HEAD];

@@ -12,7 +12,9 @@ pub mod input;
 pub mod pool;
 pub mod protocol;
 pub mod sandbox;
+mod scanning;
 
 pub use input::Input;
 pub use pool::{Pool, WorkError};
 pub use protocol::{Frame, Member, Mode, Opening, Request};
+pub use scanning::Scanning;

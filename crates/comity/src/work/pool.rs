@@ -1,6 +1,6 @@
 //! The parent's side: children that wait ready, one exhibit each.
 
-use super::child::{ARGUMENT, EXIT_UNCONFINED, UNCONFINED};
+use super::child::{ARGUMENT, EXIT_UNCONFINED, UNCONFINED, WITH_RULES};
 use super::input::Input;
 use super::protocol::{Frame, Mode, Opening, Request};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -59,9 +59,9 @@ pub enum WorkError {
     Refused(String),
 }
 
-struct Ready {
-    child: Child,
-    control: UnixStream,
+pub(super) struct Ready {
+    pub(super) child: Child,
+    pub(super) control: UnixStream,
 }
 
 impl Drop for Ready {
@@ -78,7 +78,7 @@ pub struct Pool {
     unconfined: bool,
     ahead: usize,
     ready: Arc<Mutex<Vec<Ready>>>,
-    patience: Duration,
+    pub(super) patience: Duration,
 }
 
 impl Pool {
@@ -88,6 +88,11 @@ impl Pool {
     }
 
     fn start(&self) -> io::Result<Ready> {
+        self.start_as(false)
+    }
+
+    /// A child that waits; one with rules stays for many exhibits.
+    pub(super) fn start_as(&self, rules: bool) -> io::Result<Ready> {
         use std::os::unix::process::CommandExt as _;
         // A group of its own: a person's interrupt is for the node, which then stops its children itself.
         let (control, theirs) = UnixStream::pair()?;
@@ -95,6 +100,9 @@ impl Pool {
         command.arg(ARGUMENT).env_clear().current_dir("/").process_group(0);
         if self.unconfined {
             command.arg(UNCONFINED);
+        }
+        if rules {
+            command.arg(WITH_RULES);
         }
         let child = command
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
@@ -170,7 +178,7 @@ impl Pool {
     }
 }
 
-fn hand_over(control: &UnixStream, request: &Request, input: &Input) -> io::Result<()> {
+pub(super) fn hand_over(control: &UnixStream, request: &Request, input: &Input) -> io::Result<()> {
     let bytes = postcard::to_stdvec(request).map_err(io::Error::other)?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -188,9 +196,16 @@ fn listen(
     each: &mut impl FnMut(Frame) -> Result<(), WorkError>,
 ) -> Result<bool, WorkError> {
     let Some(pipe) = child.stdout.take() else { return Ok(false) };
-    let mut pipe = BufReader::with_capacity(256 << 10, pipe);
+    hear(&mut BufReader::with_capacity(256 << 10, pipe), each)
+}
+
+/// Reads frames to a last word. `true` when it was said.
+pub(super) fn hear(
+    pipe: &mut impl Read,
+    each: &mut impl FnMut(Frame) -> Result<(), WorkError>,
+) -> Result<bool, WorkError> {
     loop {
-        match Frame::read(&mut pipe) {
+        match Frame::read(pipe) {
             Ok(Some(frame)) => {
                 let last = matches!(frame, Frame::Summary(_) | Frame::Escapes(_));
                 each(frame)?;
@@ -205,7 +220,7 @@ fn listen(
     }
 }
 
-fn ended(child: &mut Child) -> WorkError {
+pub(super) fn ended(child: &mut Child) -> WorkError {
     use std::os::unix::process::ExitStatusExt;
     let mut said = String::new();
     if let Some(pipe) = child.stderr.take() {
@@ -228,13 +243,13 @@ fn ended(child: &mut Child) -> WorkError {
 }
 
 /// Stops a child that exceeds its wall time.
-struct Watch {
+pub(super) struct Watch {
     done: std::sync::mpsc::Sender<()>,
     thread: std::thread::JoinHandle<bool>,
 }
 
 impl Watch {
-    fn over(child: &Child, patience: Duration) -> Self {
+    pub(super) fn over(child: &Child, patience: Duration) -> Self {
         let (done, wait) = std::sync::mpsc::channel();
         let pid = rustix::process::Pid::from_child(child);
         let thread = std::thread::spawn(move || {
@@ -248,7 +263,7 @@ impl Watch {
         Self { done, thread }
     }
 
-    fn stop(self) -> bool {
+    pub(super) fn stop(self) -> bool {
         let _ = self.done.send(());
         self.thread.join().unwrap_or(false)
     }

@@ -8,7 +8,7 @@ use botnet::rows::Row;
 pub use botnet::rows::Skipped;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
-use terms::{Compression, ExhibitKind, Unsealed};
+use terms::{Compression, ExhibitId, ExhibitKind, Unsealed};
 
 /// The largest frame body, in bytes.
 pub const FRAME_LIMIT: usize = 8 << 20;
@@ -24,6 +24,10 @@ pub enum Mode {
     Read,
     /// Examine it and state findings.
     Examine,
+    /// Compile rule sets, then scan what follows with them. The input is the sets ([`RuleTexts`]).
+    Rules,
+    /// Scan one exhibit with the rules that were compiled before.
+    Scan,
     /// Try what the sandbox must forbid and report what succeeded (used by tests and `doctor`).
     Probe,
 }
@@ -38,6 +42,9 @@ pub struct Request {
     /// How far a container is opened; nothing is taken out of one where it is absent.
     pub opening: Option<Opening>,
 }
+
+/// Rule sets as a scanning child gets them: id and text of each, in postcard.
+pub type RuleTexts = Vec<(ExhibitId, Vec<u8>)>;
 
 /// How far a container is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +90,8 @@ pub enum Frame {
     Rows(Vec<Row>),
     /// One finding.
     Finding(Box<Unsealed>),
+    /// One finding that also rests on a rule set.
+    OfSet(ExhibitId, Box<Unsealed>),
     /// A derived exhibit begins.
     Member(Member),
     /// The next bytes of the derived exhibit that was announced last.
@@ -113,6 +122,7 @@ impl Frame {
             Self::Kind(c, k) => (b'K', serde_json::to_vec(&(c, k))?),
             Self::Rows(rows) => (b'R', postcard::to_stdvec(rows).map_err(bad)?),
             Self::Finding(f) => (b'F', serde_json::to_vec(f)?),
+            Self::OfSet(set, f) => (b'O', serde_json::to_vec(&(set, f))?),
             Self::Member(m) => (b'M', serde_json::to_vec(m)?),
             Self::Part(bytes) => (b'P', bytes.clone()),
             Self::Escapes(list) => (b'E', serde_json::to_vec(list)?),
@@ -128,6 +138,10 @@ impl Frame {
             }
             b'R' => Self::Rows(postcard::from_bytes(body).map_err(bad)?),
             b'F' => Self::Finding(serde_json::from_slice(body)?),
+            b'O' => {
+                let (set, finding) = serde_json::from_slice(body)?;
+                Self::OfSet(set, finding)
+            }
             b'M' => Self::Member(serde_json::from_slice(body)?),
             b'P' => Self::Part(body.to_vec()),
             b'E' => Self::Escapes(serde_json::from_slice(body)?),

@@ -29,11 +29,21 @@ pub struct Limits {
     pub memory: u64,
     /// Processor time, seconds.
     pub cpu: u64,
+    /// Whether memory may be made executable: the engine of rules turns their conditions into code of the machine. It is
+    /// the child's own code in the child's own cage, as before.
+    pub code: bool,
+}
+
+impl Limits {
+    /// Those of a child that compiles rules and scans many exhibits with them.
+    pub fn rules() -> Self {
+        Self { cpu: 24 * 3600, code: true, ..Self::default() }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory: 3 << 30, cpu: 600 }
+        Self { memory: 3 << 30, cpu: 600, code: false }
     }
 }
 
@@ -101,9 +111,13 @@ const ALLOWED: &[i64] = &[
     libc::SYS_exit_group,
 ];
 
-fn filter() -> Result<BpfProgram, SandboxError> {
+/// What making code of the machine takes besides.
+const FOR_CODE: &[i64] = &[libc::SYS_mprotect, libc::SYS_membarrier];
+
+fn filter(code: bool) -> Result<BpfProgram, SandboxError> {
     let wrong = |e: &dyn std::fmt::Display| SandboxError::Seccomp(e.to_string());
-    let rules: BTreeMap<i64, Vec<_>> = ALLOWED.iter().map(|&n| (n, Vec::new())).collect();
+    let more: &[i64] = if code { FOR_CODE } else { &[] };
+    let rules: BTreeMap<i64, Vec<_>> = ALLOWED.iter().chain(more).map(|&n| (n, Vec::new())).collect();
     let arch = std::env::consts::ARCH.try_into().map_err(|e| wrong(&e))?;
     SeccompFilter::new(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow, arch)
         .map_err(|e| wrong(&e))?
@@ -123,7 +137,7 @@ pub fn enter(limits: Limits) -> Result<(), SandboxError> {
     limit(Resource::Cpu, limits.cpu)?;
     rustix::thread::set_no_new_privs(true)?;
     landlock()?;
-    seccompiler::apply_filter(&filter()?).map_err(|e| SandboxError::Seccomp(e.to_string()))
+    seccompiler::apply_filter(&filter(limits.code)?).map_err(|e| SandboxError::Seccomp(e.to_string()))
 }
 
 /// Tries what the sandbox must forbid; returns what succeeded, in words. Empty is good.

@@ -24,6 +24,7 @@ mod matching;
 mod proof;
 mod real;
 mod refusals;
+mod rules;
 mod sandbox;
 mod store;
 mod story;

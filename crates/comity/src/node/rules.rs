@@ -1,0 +1,213 @@
+//! Rule sets of the home, applied to what is in it.
+//!
+//! A rule set is an exhibit like any other: it came in with custody, is released under an agreement, and is erased. Every
+//! set that is here is applied to every exhibit that may hold a sample, once: what says so is the finding `scanned` on
+//! both. So a new set is applied to what was there before, and an erased one to nothing more.
+//! Elsewhere: compiling and scanning (`malware::rules`), the child that does it (`work::scanning`).
+//! Bounds: 64 MiB of rules together; what would pass that is told and not applied.
+
+use super::Node;
+use super::error::NodeError;
+use super::ingest::{Left, unreadable_finding};
+use crate::store::exhibits::{self, Exhibit};
+use crate::store::{Batch, commit, findings};
+use crate::work::protocol::RuleTexts;
+use crate::work::{Scanning, WorkError};
+use evidence::custody::{Act, Why};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use terms::{ExhibitId, ExhibitKind, Finding, FindingBody};
+
+/// Bytes of all rule texts together (`malware::rules` has the same bound).
+const MOST_TEXT: u64 = 64 << 20;
+/// Scanned at the same time: one child per core.
+const TOGETHER: usize = 2;
+
+/// Children with rules that are free.
+type Free = Arc<Mutex<Vec<Scanning>>>;
+
+/// What applying rules gave.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// Findings that are new.
+    pub new_findings: u64,
+    /// Exhibits on which it failed, with code and reason.
+    pub failed: Vec<(ExhibitId, String, String)>,
+}
+
+impl Node {
+    /// Applies every rule set of the home to every exhibit that it was not applied to yet.
+    pub(super) async fn apply_rules(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<Applied, NodeError> {
+        let mut applied = Applied::default();
+        let sets = self.rule_sets(&mut applied).await?;
+        let told = self.told(&sets).await?;
+        // A set of which no rule works is applied to nothing.
+        let working = |e: &&Exhibit| told.get(&e.id) != Some(&0);
+        let ids: BTreeSet<ExhibitId> = sets.iter().filter(working).map(|e| e.id).collect();
+        let waiting = self.unscanned(&ids).await?;
+        if waiting.is_empty() && sets.iter().all(|e| told.contains_key(&e.id)) {
+            return Ok(applied);
+        }
+        let mut texts = RuleTexts::new();
+        for set in &sets {
+            texts.push((set.id, self.vault.read(&set.id, MOST_TEXT).await?));
+        }
+        let texts = Arc::new(texts);
+        let free: Free = Arc::default();
+        // The first child says what became of the sets.
+        let (pool, theirs) = (self.pool.clone(), texts.clone());
+        let (first, said) = blocking(move || Scanning::start(&pool, &theirs)).await?;
+        free.lock().unwrap_or_else(PoisonError::into_inner).push(first);
+        let found = said.into_iter().map(|(set, finding)| finding.seal(vec![set])).collect();
+        let batch = Batch { findings: found, ..Batch::default() };
+        applied.new_findings += commit(&self.state, &batch, self.clock.now()).await?.new_findings;
+        let mut work = stream::iter(waiting)
+            .map(|exhibit| {
+                let (free, texts) = (free.clone(), texts.clone());
+                async move {
+                    let done = self.scan(&exhibit, &free, &texts).await;
+                    tick(&exhibit.id.to_string());
+                    (exhibit.id, done)
+                }
+            })
+            .buffer_unordered(TOGETHER);
+        while let Some((id, done)) = work.next().await {
+            let (new, failed) = done?;
+            applied.new_findings += new;
+            applied.failed.extend(failed.map(|(code, why)| (id, code, why)));
+        }
+        Ok(applied)
+    }
+
+    /// Rule sets that are here and not erased, in the order of their ids, as many as may be used together.
+    async fn rule_sets(&self, applied: &mut Applied) -> Result<Vec<Exhibit>, NodeError> {
+        let mut conn = self.state.read().await?;
+        let mut all = exhibits::of_kind(&mut conn, ExhibitKind::RuleSet, None, 1000).await?;
+        let mut room = MOST_TEXT;
+        all.retain(|set| {
+            let fits = set.size <= room;
+            if set.erased_at.is_some() {
+                return false;
+            }
+            if fits {
+                room -= set.size;
+            } else {
+                let most = MOST_TEXT >> 20;
+                let why = format!("all rule sets together have more than {most} MiB: it is not applied");
+                applied.failed.push((set.id, "CMT-1107".into(), why));
+            }
+            fits
+        });
+        Ok(all)
+    }
+
+    /// Sets whose compilation was told, with how many of their rules work.
+    async fn told(&self, sets: &[Exhibit]) -> Result<BTreeMap<ExhibitId, u64>, NodeError> {
+        let mut told = BTreeMap::new();
+        for finding in self.of_kind("rule-set").await? {
+            if let (FindingBody::RuleSet { rules, .. }, [set]) = (&finding.body, finding.exhibits.as_slice())
+                && sets.iter().any(|e| e.id == *set)
+            {
+                told.insert(*set, *rules);
+            }
+        }
+        Ok(told)
+    }
+
+    /// Exhibits that may hold a sample and that one of these sets was not applied to.
+    async fn unscanned(&self, sets: &BTreeSet<ExhibitId>) -> Result<Vec<Exhibit>, NodeError> {
+        let (mut out, mut after) = (Vec::new(), None);
+        if sets.is_empty() {
+            return Ok(out);
+        }
+        let mut done: BTreeMap<ExhibitId, BTreeSet<ExhibitId>> = BTreeMap::new();
+        let mut all = std::pin::pin!(findings::stream(&self.state, Some("scanned".into())));
+        while let Some(kept) = all.try_next().await? {
+            let (of, on): (Vec<_>, Vec<_>) = kept.finding.exhibits.iter().partition(|id| sets.contains(id));
+            if let ([set], [exhibit]) = (of.as_slice(), on.as_slice()) {
+                done.entry(*exhibit).or_default().insert(*set);
+            }
+        }
+        loop {
+            let mut conn = self.state.read().await?;
+            let page = exhibits::page(&mut conn, after.as_ref(), 1000).await?;
+            let Some(last) = page.last() else { return Ok(out) };
+            after = Some(last.id);
+            let open = |e: &Exhibit| done.get(&e.id).is_none_or(|d| !sets.is_subset(d));
+            out.extend(page.into_iter().filter(|e| e.erased_at.is_none() && scanned(e.kind) && open(e)));
+        }
+    }
+
+    /// Scans one exhibit; new findings, and the failure where there was one.
+    async fn scan(
+        &self,
+        exhibit: &Exhibit,
+        free: &Free,
+        texts: &Arc<RuleTexts>,
+    ) -> Result<(u64, Option<(String, String)>), NodeError> {
+        let input = self.input(&exhibit.id, exhibit.size, None).await?;
+        let (pool, free, texts) = (self.pool.clone(), free.clone(), texts.clone());
+        let told = blocking(move || {
+            let ready = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut one = match ready {
+                Some(one) => one,
+                None => Scanning::start(&pool, &texts)?.0,
+            };
+            let said = one.scan(input)?;
+            free.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+            Ok(said)
+        })
+        .await;
+        let (found, failed): (Vec<Finding>, _) = match told {
+            Ok(said) => {
+                let seal = |(set, finding): (ExhibitId, terms::Unsealed)| finding.seal(vec![exhibit.id, set]);
+                // That no rule was applied is said of the set already.
+                let applied = |f: &Finding| !matches!(f.body, FindingBody::Scanned { rules: 0, .. });
+                (said.into_iter().map(seal).filter(applied).collect(), None)
+            }
+            Err(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_))) => {
+                return Err(e.into());
+            }
+            // It is told of the exhibit, which the next run tries again.
+            Err(e) => {
+                let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
+                let left = Left { code: code.clone(), at: "rules".into(), why: e.to_string(), records: 0 };
+                (vec![unreadable_finding(&left, exhibit.id)], Some((code, left.why)))
+            }
+        };
+        let commitment = self.vault.commitment(&exhibit.id).await?;
+        let event = self.event(vec![commitment], Act::Examine, Why::House("rules".into()), true);
+        let (custody, leaf) = self.custody(exhibit.id, &event)?;
+        let batch = Batch { custody: vec![custody], findings: found, leaves: vec![leaf], ..Batch::default() };
+        Ok((commit(&self.state, &batch, event.when).await?.new_findings, failed))
+    }
+}
+
+/// Whether rules are applied to this kind: whatever may be a sample, or hold one.
+fn scanned(kind: ExhibitKind) -> bool {
+    !kind.telemetry()
+        && !matches!(
+            kind,
+            ExhibitKind::ZeekOther
+                | ExhibitKind::StixBundle
+                | ExhibitKind::DomainList
+                | ExhibitKind::AddressList
+                | ExhibitKind::HashList
+                | ExhibitKind::AssetRegister
+                | ExhibitKind::Accounts
+                | ExhibitKind::Authority
+                | ExhibitKind::Compulsion
+                | ExhibitKind::CovertList
+                | ExhibitKind::RuleSet
+                | ExhibitKind::Bundle
+                | ExhibitKind::Receipt
+        )
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, WorkError> + Send + 'static,
+) -> Result<T, WorkError> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|e| WorkError::Refused(format!("the scanning thread ended: {e}")))?
+}

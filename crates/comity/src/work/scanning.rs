@@ -1,0 +1,117 @@
+//! A child with rules: it compiles rule sets once and scans many exhibits with them, one after the other.
+//!
+//! Why it stays: the conditions of some thousand rules become code of the machine, which takes seconds; a child for each
+//! exhibit would do that each time. It is confined like the others, and may besides make memory executable. What a
+//! subverted one can spoil are matches of rules on what it scans after; the other findings on an exhibit are made by a
+//! child that sees nothing else. A child that fails on an exhibit is ended, and a fresh one takes the next.
+
+use super::child::{WHOLE, open, receive};
+use super::input::Input;
+use super::pool::{Pool, Ready, Watch, WorkError, ended, hand_over, hear};
+use super::protocol::{Frame, Mode, Request, RuleTexts, Summary};
+use malware::rules::{RuleSet, Scanner, compile, rule_set_findings};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read as _, Write};
+use std::process::ChildStdout;
+use terms::{ExhibitId, Unsealed};
+
+/// Bytes of all rule texts together, as the child reads them.
+const TEXTS: u64 = 80 << 20;
+
+/// The parent's side of a child with rules.
+pub struct Scanning {
+    ready: Ready,
+    from: BufReader<ChildStdout>,
+    patience: std::time::Duration,
+}
+
+/// What a scan or a compilation says, each with the rule set that it also rests on.
+pub type OfSets = Vec<(ExhibitId, Unsealed)>;
+
+impl Scanning {
+    /// Starts a child and has it compile these sets; what became of each.
+    ///
+    /// Blocks. Errors: as of [`Pool::run`]; a set that breaks its compiler breaks this child.
+    pub fn start(pool: &Pool, sets: &RuleTexts) -> Result<(Self, OfSets), WorkError> {
+        let mut ready = pool.start_as(true)?;
+        let bytes = postcard::to_stdvec(sets).map_err(|e| WorkError::Refused(e.to_string()))?;
+        let input = Input::of(&bytes)?;
+        let from = ready.child.stdout.take().ok_or_else(|| io::Error::other("a child has no pipe"))?;
+        let mut one =
+            Self { ready, from: BufReader::with_capacity(256 << 10, from), patience: pool.patience };
+        let said = one.ask(Mode::Rules, input)?;
+        Ok((one, said))
+    }
+
+    /// Scans one exhibit. After an error this child is of no use any more.
+    pub fn scan(&mut self, input: Input) -> Result<OfSets, WorkError> {
+        self.ask(Mode::Scan, input)
+    }
+
+    fn ask(&mut self, mode: Mode, input: Input) -> Result<OfSets, WorkError> {
+        let request = Request { mode, size: input.size, opening: None };
+        if let Err(e) = hand_over(&self.ready.control, &request, &input) {
+            let why = ended(&mut self.ready.child);
+            return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
+        }
+        drop(input);
+        let watch = Watch::over(&self.ready.child, self.patience);
+        let mut said = Vec::new();
+        let told = hear(&mut self.from, &mut |frame| match frame {
+            Frame::OfSet(set, finding) => {
+                said.push((set, *finding));
+                Ok(())
+            }
+            Frame::Summary(_) => Ok(()),
+            _ => Err(WorkError::Protocol { why: "a scanning child says matches only".into() }),
+        });
+        let late = watch.stop();
+        match told {
+            Ok(true) => Ok(said),
+            Ok(false) if late => Err(WorkError::TooSlow { seconds: self.patience.as_secs() }),
+            Ok(false) => Err(ended(&mut self.ready.child)),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// The child's side: compiles what comes first, scans what comes after, to the end of its parent.
+pub(super) fn serve() -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(256 << 10, io::stdout().lock());
+    let Some((Request { mode: Mode::Rules, .. }, file)) = receive()? else {
+        return Err(io::Error::other("a child with rules is asked to compile first"));
+    };
+    let done = compile(&texts(file)?);
+    for set in &done.sets {
+        for finding in rule_set_findings(set) {
+            Frame::OfSet(set.id, Box::new(finding)).write(&mut out)?;
+        }
+    }
+    end(&mut out)?;
+    let mut scanner = done.compiled.as_ref().map(Scanner::new);
+    let mut bytes = Vec::new();
+    while let Some((request, file)) = receive()? {
+        if request.mode != Mode::Scan {
+            return Err(io::Error::other("a child with rules only scans"));
+        }
+        bytes.clear();
+        open(file)?.reader.take(WHOLE).read_to_end(&mut bytes)?;
+        for (set, finding) in scanner.as_mut().map(|s| s.scan(&bytes)).unwrap_or_default() {
+            Frame::OfSet(set, Box::new(finding)).write(&mut out)?;
+        }
+        end(&mut out)?;
+    }
+    Ok(())
+}
+
+fn texts(file: File) -> io::Result<Vec<RuleSet>> {
+    let mut bytes = Vec::new();
+    file.take(TEXTS).read_to_end(&mut bytes)?;
+    let sets: RuleTexts = postcard::from_bytes(&bytes).map_err(io::Error::other)?;
+    Ok(sets.into_iter().map(|(id, text)| RuleSet { id, text }).collect())
+}
+
+fn end(out: &mut impl Write) -> io::Result<()> {
+    Frame::Summary(Summary::default()).write(out)?;
+    out.flush()
+}

@@ -1,0 +1,88 @@
+//! Rules in the home: each set is applied once to what may be a sample, and says what became of it.
+
+use crate::support;
+use comity::node::Node;
+use comity::node::ingest::{Manner, Source};
+use std::collections::BTreeSet;
+use terms::{ExhibitId, Finding, FindingBody, PersonId, Role};
+
+const SET: &str = r#"import "pe"
+rule harbour_note : test { meta: description = "a note of the harbour" strings: $a = "harbour" condition: $a }
+rule small_program { condition: pe.number_of_sections > 1 and filesize < 1MB }
+rule broken { condition: not_there_at_all }
+"#;
+
+async fn take_in(node: &Node, name: &str, bytes: &[u8]) -> ExhibitId {
+    let source = Source::Bytes(name.into(), bytes.to_vec());
+    node.ingest(vec![source], &Manner::house("test"), &|_| ()).await.unwrap().taken[0].exhibit
+}
+
+fn fired(findings: &[Finding], on: ExhibitId) -> BTreeSet<String> {
+    let rule = |f: &Finding| match &f.body {
+        FindingBody::RuleMatch { rule, .. } if f.exhibits.contains(&on) => Some(rule.clone()),
+        _ => None,
+    };
+    findings.iter().filter_map(rule).collect()
+}
+
+fn scans(findings: &[Finding], set: ExhibitId) -> usize {
+    let of = |f: &&Finding| matches!(f.body, FindingBody::Scanned { .. }) && f.exhibits.contains(&set);
+    findings.iter().filter(of).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_set_is_applied_once_to_everything_that_may_be_a_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    let dpo = PersonId("dpo-1".into());
+    node.person_add(&dpo, Role::DataProtectionOfficer).await.unwrap();
+    let set = take_in(&node, "set.yar", SET.as_bytes()).await;
+    let note = take_in(&node, "note.txt", b"the harbour is quiet tonight\n").await;
+    let sample = take_in(&node, "sample.exe", &support::sample_of(exercise::Format::Pe, 1)).await;
+    let log = take_in(&node, "conn.log", support::conn_log(1, 20).as_bytes()).await;
+    let done = node.analyze(&|_| ()).await.unwrap();
+    assert!(done.failed.is_empty(), "{done:?}");
+
+    let findings = node.standing().await.unwrap();
+    assert_eq!(fired(&findings, note), ["harbour_note".to_owned()].into());
+    assert!(fired(&findings, sample).contains("small_program"), "{findings:?}");
+    assert_eq!(fired(&findings, log), BTreeSet::new());
+    assert_eq!(fired(&findings, set).len(), 2, "a match rests on its set, too");
+    assert_eq!(scans(&findings, set), 2, "the log is no sample, nor is the set itself");
+    let compiled = findings.iter().find(|f| matches!(f.body, FindingBody::RuleSet { .. })).unwrap();
+    assert_eq!(compiled.exhibits, [set]);
+    assert!(matches!(compiled.body, FindingBody::RuleSet { rules: 2, left_out: 1 }), "{compiled:?}");
+    let left =
+        findings.iter().find(|f| f.exhibits == [set] && matches!(f.body, FindingBody::Unreadable { .. }));
+    let Some(Finding { body: FindingBody::Unreadable { code, at, .. }, .. }) = left else {
+        panic!("{findings:?}")
+    };
+    assert_eq!((code.as_str(), at.as_str()), ("CMT-0560", "rule `broken`, line 4"));
+
+    // Nothing new: nothing is scanned again, and custody does not grow.
+    let acts = support::custody(&node, &note).await.len();
+    assert_eq!(node.analyze(&|_| ()).await.unwrap().new_findings, 0);
+    assert_eq!(support::custody(&node, &note).await.len(), acts);
+
+    // A second set is applied to what was here before; one in which nothing works says so, and is applied to nothing.
+    let other = take_in(&node, "other.yar", b"rule quiet { strings: $q = \"quiet\" condition: $q }\n").await;
+    let bad = take_in(&node, "bad.yar", b"rule bad { condition: nothing_of_the_kind }\n").await;
+    node.analyze(&|_| ()).await.unwrap();
+    let findings = node.standing().await.unwrap();
+    assert_eq!(fired(&findings, note), ["harbour_note".to_owned(), "quiet".to_owned()].into());
+    assert_eq!((scans(&findings, set), scans(&findings, other), scans(&findings, bad)), (2, 2, 0));
+    assert_eq!(node.analyze(&|_| ()).await.unwrap().new_findings, 0);
+
+    // An erased set is applied to nothing more, and its matches are gone.
+    let threats = node.assess().await.unwrap();
+    let case = node.case_open("Harbour", &[threats[0].id.clone()]).await.unwrap().id.to_string();
+    node.gather(&case, &[set.to_string()]).await.unwrap();
+    node.erase(&case, &[set.to_string()], "withdrawn", &dpo).await.unwrap();
+    let late = take_in(&node, "late.txt", b"the harbour is quiet again\n").await;
+    node.analyze(&|_| ()).await.unwrap();
+    let findings = node.standing().await.unwrap();
+    assert_eq!(fired(&findings, late), ["quiet".to_owned()].into());
+    assert_eq!(fired(&findings, note), ["quiet".to_owned()].into());
+    assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}
