@@ -14,8 +14,9 @@ cargo xtask <command> [-- arguments]
   quality malware [LIST.csv]
           how good the clusters of a labelled list of digests are, against bars; without a list that of
           MalwareBazaar, `malware/tlsh-malwarebazaar/mb_10K.csv` below the folder that COMITY_DATA names
-  bench malware [--files FOLDER] [--python PYTHON] [--small]
-          the table of ours beside peers, processor time; PYTHON has `py-tlsh`, `ssdeep-wheel` and `ppdeep`
+  bench malware [--files FOLDER] [--rules FOLDER] [--python PYTHON] [--small]
+          the table of ours beside peers, processor time; what is not named is fetched by name into the cache
+          (programs, peers) or generated (rules, documents)
   comity  build and run `comity` with the arguments after `--`
 ";
 
