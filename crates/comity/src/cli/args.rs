@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evidence::disclosure::Mark;
 use privacy::psi::Kind;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use terms::{Category, HandlingCode, Obtained, Place, Protection, Purpose, Role, ThreatId, Timestamp, Tlp};
 
@@ -221,6 +222,12 @@ pub struct Analyze {
     /// A password to try on encrypted containers, beside the customary `infected` (repeatable); what stayed shut is opened again.
     #[arg(long, value_name = "TEXT")]
     pub password: Vec<String>,
+    /// Rank the exhibits nearest to a sample: its SHA-256, SHA-1, MD5, TLSH or ssdeep digest, or a file, which is not taken in.
+    #[arg(long, value_name = "HASH|FILE", conflicts_with_all = ["paths", "why", "kind", "retry", "password"])]
+    pub near: Option<OsString>,
+    /// Cluster the digests of a list (CSV with a column `tlsh`; an id and a date where there is one); needs no home.
+    #[arg(long, value_name = "DIGESTS.csv", conflicts_with_all = ["paths", "why", "top", "kind", "retry", "password", "near"])]
+    pub cluster: Option<PathBuf>,
 }
 
 /// `comity assess`

@@ -22,6 +22,10 @@ pub enum Fault {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Node(#[from] NodeError),
+    /// A list of digests that is not clustered.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    List(#[from] super::clustered::ListError),
     /// The command line says something that cannot be done.
     #[error("{what}")]
     #[diagnostic(code("CMT-1160"), help("{help}"))]
@@ -112,7 +116,7 @@ impl Fault {
             Self::NoSolver { .. } => Ending::Error.code(),
             #[cfg(not(feature = "prove"))]
             Self::CannotProve => Ending::Error.code(),
-            Self::Output(_) | Self::Begin(_) | Self::Unforeseen => Ending::Error.code(),
+            Self::List(_) | Self::Output(_) | Self::Begin(_) | Self::Unforeseen => Ending::Error.code(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::errors::Fault;
 use super::home::Meant;
 use super::out::{Out, Table, bytes, count, counted, short};
 use super::progress::Progress;
-use super::{Done, Outcome, examined, findings, sharing};
+use super::{Done, Outcome, examined, findings, sharing, similar};
 use crate::node::Node;
 use crate::node::analyze::Analyzed;
 use crate::node::error::{Ending, NodeError};
@@ -192,6 +192,11 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
     let node = meant.open("analyze").await?;
     if let Some(id) = &args.why {
         findings::explain(&node, id, out).await?;
+        node.close().await?;
+        return Ok(Outcome::Done);
+    }
+    if let Some(what) = &args.near {
+        similar::near(&node, what, args.top, out).await?;
         node.close().await?;
         return Ok(Outcome::Done);
     }

@@ -9,6 +9,7 @@
 
 pub mod args;
 mod cases;
+mod clustered;
 mod custody;
 mod declare_args;
 mod declaring;
@@ -31,6 +32,7 @@ mod progress;
 mod proof;
 mod setting_up;
 mod sharing;
+mod similar;
 mod trust;
 mod witness;
 
@@ -138,6 +140,9 @@ fn begin(cli: &Cli, out: &mut Out) -> Done {
         }
         Verb::Agree(AgreeArgs { verb: Some(Agree::Prove(args)) }) => return proof::prove(args, out),
         Verb::Agree(AgreeArgs { verb: Some(Agree::Diff(args)) }) => return proof::diff(args, out),
+        Verb::Analyze(args) if args.cluster.is_some() => {
+            return args.cluster.as_ref().map_or(Ok(Outcome::Done), |list| clustered::cluster(list, out));
+        }
         Verb::Demo(_) => Meant::nowhere(),
         Verb::Init(_) => Meant::to_be(&cli.global)?,
         Verb::Doctor(args) => doctor::meant(args, &cli.global)?,

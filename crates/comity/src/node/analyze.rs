@@ -292,18 +292,11 @@ impl Node {
                 samples.push((*exhibit, tlsh));
             }
         }
-        match malware::similar(&samples, ALIKE) {
-            Ok(mut pairs) => {
-                // Nearest first: of very many alike pairs the nearest tell the story.
-                pairs.truncate(MOST_PAIRS);
-                let found = malware::similar_findings(&pairs);
-                Ok(found.into_iter().map(|(both, finding)| finding.seal(both.to_vec())).collect())
-            }
-            Err(why) => {
-                tracing::warn!(%why, "samples were not compared");
-                Ok(Vec::new())
-            }
-        }
+        // Nearest first: of very many alike pairs the nearest tell the story.
+        let work = move || malware::similar_findings(&malware::similar(&samples, ALIKE, MOST_PAIRS));
+        let found = tokio::task::spawn_blocking(work).await;
+        let found = found.map_err(|e| WorkError::Refused(format!("the comparing thread ended: {e}")))?;
+        Ok(found.into_iter().map(|(both, finding)| finding.seal(both.to_vec())).collect())
     }
 
     /// Correlators state anew what they state: what an earlier run said of fewer exhibits is refuted by what is said now.

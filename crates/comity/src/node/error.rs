@@ -91,6 +91,10 @@ pub enum NodeError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Exercise(#[from] exercise::ExerciseError),
+    /// Nothing is ranked by nearness.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Similar(#[from] super::similar::SimilarError),
     /// A word that is no id.
     #[error(transparent)]
     #[diagnostic(code("CMT-1120"), help("ids are lower-case letters, digits, `-` and `.`"))]
@@ -466,6 +470,7 @@ impl NodeError {
             | Self::NothingShown { .. }
             | Self::NotJoined { .. } => Ending::NotVerified,
             Self::CannotTell { .. } => Ending::CannotTell,
+            Self::Similar(super::similar::SimilarError::NotDigest { .. }) => Ending::Usage,
             Self::Id(_) | Self::Value { .. } | Self::NoCategory { .. } | Self::NotVerifiable { .. } => {
                 Ending::Usage
             }

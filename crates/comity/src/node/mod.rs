@@ -38,6 +38,7 @@ pub mod reporting;
 pub mod retain;
 mod rules;
 pub mod share;
+pub mod similar;
 pub mod stamp;
 pub mod verify;
 pub mod witness;

@@ -248,3 +248,119 @@ async fn paths_are_taken_in_and_told_exhibit_by_exhibit() {
     assert!(told.contains(", in ") && told.lines().count() < 40, "{told}");
     assert!(told.lines().all(|l| l.chars().count() <= 100), "{told}");
 }
+
+/// Bytes that have a TLSH digest; `n` of them are changed.
+fn variant(n: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> =
+        (0..3000u32).flat_map(|i| (i.wrapping_mul(2_654_435_761) >> 7).to_le_bytes()).collect();
+    (0..n * 40).for_each(|i| bytes[i * 13 % 12_000] ^= 0x55);
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nearest_exhibits_are_ranked_by_any_digest_or_a_file() {
+    let (folder, node) = home().await;
+    let mut here = Vec::new();
+    for n in [0, 1, 3, 8] {
+        here.push((n, take_in(&node, &format!("v{n}.bin"), variant(n)).await.id));
+    }
+    take_in(&node, "short.txt", b"a quiet harbour".to_vec()).await;
+    node.analyze(&|_| ()).await.unwrap();
+    node.close().await.unwrap();
+    let of = |bytes: &[u8]| malware::Digests::of(bytes);
+    let (asked, file) = (of(&variant(0)), folder.path().join("asked.bin"));
+    std::fs::write(&file, variant(2)).unwrap();
+    let home = folder.path().join("home");
+    let run = |what: &str, more: &[&str]| {
+        support::comity(&home).args(["analyze", "--near", what]).args(more).output().unwrap()
+    };
+    let ranked = |what: &str, top: &str| -> Vec<(String, u64)> {
+        let done = run(what, &["--top", top, "--json"]);
+        assert_eq!(done.status.code(), Some(0), "{}", support::said(&done));
+        let told = String::from_utf8(done.stdout).unwrap();
+        let lines = told.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap());
+        let mut rank = 0;
+        lines
+            .map(|l| {
+                rank += 1;
+                assert_eq!((&l["schema"], l["rank"].as_u64()), (&"comity.near/1".into(), Some(rank)));
+                (l["exhibit"].as_str().unwrap().to_owned(), l["distance"].as_u64().unwrap())
+            })
+            .collect()
+    };
+    // What comparing each with each says, over the library that made none of this.
+    let expected = |to: &[u8], but: Option<usize>| -> Vec<(String, u64)> {
+        let to = of(to).tlsh.unwrap();
+        let others = here.iter().filter(|(n, _)| Some(*n) != but);
+        let mut all: Vec<_> = others
+            .map(|(n, id)| (u64::from(to.distance(&of(&variant(*n)).tlsh.unwrap())), id.to_string()))
+            .collect();
+        all.sort();
+        all.into_iter().map(|(d, id)| (id, d)).collect()
+    };
+    let others = expected(&variant(0), Some(0));
+    for digest in [&asked.sha256, &asked.sha1, &asked.md5, &asked.sha256.to_uppercase()] {
+        assert_eq!(ranked(digest, "10"), others, "{digest}");
+    }
+    assert_eq!(ranked(&asked.tlsh.unwrap().to_string(), "10"), expected(&variant(0), None));
+    assert_eq!(ranked(file.to_str().unwrap(), "2"), expected(&variant(2), None)[..2]);
+    let told = run(&asked.sha1, &[]);
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(text.contains("distance") && text.contains("v1.bin"), "{text}");
+    let told = run(&asked.ssdeep.to_string(), &[]);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("100"), "{}", support::said(&told));
+
+    // The file that was asked about is not here, and what cannot be ranked says why.
+    for (what, code, exit) in [
+        ("no-such-file", "CMT-0570", 2),
+        (of(b"a quiet harbour").sha256.as_str(), "CMT-0571", 1),
+        (of(&variant(2)).sha1.as_str(), "CMT-0572", 1),
+        (of(&variant(2)).sha256.as_str(), "CMT-0572", 1),
+    ] {
+        let done = run(what, &[]);
+        assert_eq!(done.status.code(), Some(exit), "{what}: {}", support::said(&done));
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(told.contains(code) && told.contains("help"), "{told}");
+    }
+}
+
+#[test]
+fn a_list_of_digests_is_clustered_without_a_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list.csv");
+    let tlsh = |n| malware::Digests::of(&variant(n)).tlsh.unwrap().to_string();
+    let run = |text: String, more: &[&str]| {
+        std::fs::write(&list, text).unwrap();
+        let mut command = support::comity(&folder.path().join("nowhere"));
+        let done = command.arg("analyze").arg("--cluster").arg(&list).args(more).output().unwrap();
+        (done.status.code().unwrap(), support::said(&done), String::from_utf8(done.stdout).unwrap())
+    };
+    let (near, far) =
+        (tlsh(0), malware::TlshText::of(&support::sample_of(exercise::Format::Elf, 2)).unwrap());
+    // As the rows stand; the label says nothing.
+    let rows = format!("sha1_hash,tlsh,signature\na,{near},One\nb,{far},One\nc,{near},Two\n");
+    let (code, said, printed) = run(rows, &[]);
+    assert_eq!((code, printed.as_str()), (0, "id,cluster\na,a\nb,b\nc,a\n"), "{said}");
+    // By date: the oldest row names the cluster, and a row without a date comes last.
+    let rows = format!(
+        "\u{feff}\"TLSH\", \"first_seen\", \"sha256\"\n\"{near}\", , \"a,1\"\n{near},2026-03-02,b\n{near},2026-03-01 10:00:00,c\n"
+    );
+    let (code, said, printed) = run(rows, &[]);
+    assert_eq!((code, printed.as_str()), (0, "id,cluster\n\"a,1\",c\nb,c\nc,c\n"), "{said}");
+    // Rows without a digest are told, and the rest is done.
+    let rows = format!("id,tlsh\na,{near}\nb,TNULL\nc\nd,{near}\n");
+    let (code, said, printed) = run(rows, &["--json"]);
+    assert_eq!(code, 6, "{said}");
+    let lines: Vec<serde_json::Value> = printed.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let row = |id: &str| serde_json::json!({ "schema": "comity.cluster/1", "id": id, "cluster": "a", "samples": 2 });
+    assert_eq!(lines, [row("a"), row("d")]);
+    assert_eq!(said.matches("comity.unreadable-row/1").count(), 2, "{said}");
+    for (text, code) in [
+        (String::new(), "CMT-0575"),
+        ("id,digest\na,b\n".into(), "CMT-0575"),
+        (format!("id,tlsh\na,\"{}\n", "x".repeat(3 << 20)), "CMT-0576"),
+    ] {
+        let (exit, said, _) = run(text, &[]);
+        assert!(exit == 1 && said.contains(code), "{said}");
+    }
+}

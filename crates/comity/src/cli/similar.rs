@@ -1,0 +1,44 @@
+//! `analyze --near`: the exhibits nearest to a sample.
+
+use super::errors::Fault;
+use super::out::{Out, Table, cut, short};
+use crate::node::Node;
+use crate::node::similar::{Near, Sought};
+use std::ffi::OsStr;
+
+/// Exhibits where nobody says how many.
+const TOP: usize = 10;
+/// Characters of a name in a table.
+const NAME: usize = 40;
+
+/// Ranks the exhibits that are nearest to a sample.
+pub async fn near(node: &Node, what: &OsStr, top: Option<usize>, out: &mut Out) -> Result<(), Fault> {
+    let sought = Sought::read(what).map_err(crate::node::error::NodeError::from)?;
+    let found = node.near(&sought, top.unwrap_or(TOP)).await?;
+    found.iter().for_each(|one| out.object(one));
+    if found.is_empty() {
+        out.line("No other exhibit of this home has a digest that could be compared.");
+        return Ok(());
+    }
+    let by_score = found.iter().any(|one| one.score.is_some());
+    let how = if by_score { "score" } else { "distance" };
+    let mut table = Table::new(&["rank", how, "exhibit", "family", "name"]);
+    for one in &found {
+        table.row(cells(one));
+    }
+    out.table(&table);
+    out.talk(if by_score {
+        "ssdeep scores: 100 is the same digest, 0 shares nothing"
+    } else {
+        "TLSH distances: up to 30 builds of one program, up to 70 mostly one family, above that a hint"
+    });
+    Ok(())
+}
+
+fn cells(one: &Near) -> [String; 5] {
+    let far = one.distance.or(one.score).unwrap_or_default();
+    let families: Vec<&str> = one.families.iter().map(String::as_str).collect();
+    // The shortest name is the one that people know it by.
+    let name = one.names.iter().min_by_key(|n| n.len()).map_or_else(String::new, |n| cut(n, NAME));
+    [one.rank.to_string(), far.to_string(), short(one.exhibit), families.join(", "), name]
+}
