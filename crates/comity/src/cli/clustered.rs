@@ -126,7 +126,7 @@ pub fn cluster(path: &Path, out: &mut Out) -> Done {
     // Dates as ISO 8601 writes them stand in the order of their texts, numbers in that of their lengths. A row without a
     // date comes last.
     order.sort_by_key(|n| {
-        let date: &str = list.rows.get(*n as usize).map_or("", |r| &r.date);
+        let date: &str = list.rows.get(*n as usize).map_or("", |r| &*r.date);
         let number = date.bytes().all(|b| b.is_ascii_digit()).then_some(date.len());
         (date.is_empty(), number, date)
     });
@@ -218,7 +218,7 @@ fn read(path: &Path, out: &Out) -> Result<List, Fault> {
             Some(at) => text(Some(at)).into(),
             None => number.to_string().into(),
         };
-        match text(Some(tlsh)).parse() {
+        match text(Some(tlsh)).parse::<TlshText>() {
             Ok(digest) => list.rows.push(Row { id, date: text(date).into(), tlsh: Some(digest) }),
             Err(e) => {
                 list.unreadable += 1;
@@ -231,12 +231,13 @@ fn read(path: &Path, out: &Out) -> Result<List, Fault> {
 
 /// A cell's text, cut.
 fn short(cell: &[u8]) -> String {
+    let cell = bare(cell);
     String::from_utf8_lossy(cell.get(..MOST_CELL).unwrap_or(cell)).into_owned()
 }
 
-/// A header's name without the mark that some programs put before the first.
-fn bare(name: &[u8]) -> &[u8] {
-    name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name)
+/// A cell without the quotes that stay where a space stands before them.
+fn bare(cell: &[u8]) -> &[u8] {
+    cell.strip_prefix(b"\"").and_then(|c| c.strip_suffix(b"\"")).unwrap_or(cell)
 }
 
 /// Says which row was left out, on standard error.

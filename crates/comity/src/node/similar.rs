@@ -187,7 +187,7 @@ impl Node {
     /// CMT-0571 to CMT-0574; what reading the state store gives.
     pub async fn near(&self, sought: &Sought, most: usize) -> Result<Vec<Near>, NodeError> {
         let most = most.min(MOST_NEAR);
-        let (measure, but) = self.measure(sought).await?;
+        let (measure, but) = self.measured_by(sought).await?;
         let mut best: BinaryHeap<(u32, ExhibitId)> = BinaryHeap::new();
         let mut all = Box::pin(findings::stream(&self.state, Some("hashes".into())));
         while let Some(kept) = all.try_next().await? {
@@ -219,7 +219,7 @@ impl Node {
     }
 
     /// By what the exhibits are measured, and which one is left out.
-    async fn measure(&self, sought: &Sought) -> Result<(Measure, Option<ExhibitId>), NodeError> {
+    async fn measured_by(&self, sought: &Sought) -> Result<(Measure, Option<ExhibitId>), NodeError> {
         let (id, name, text) = match sought {
             Sought::Tlsh(tlsh) => return Ok((Measure::Tlsh(tlsh.clone()), None)),
             Sought::Ssdeep(ssdeep) => return Ok((Measure::Ssdeep(ssdeep.clone()), None)),

@@ -343,7 +343,7 @@ fn a_list_of_digests_is_clustered_without_a_home() {
     assert_eq!((code, printed.as_str()), (0, "id,cluster\na,a\nb,b\nc,a\n"), "{said}");
     // By date: the oldest row names the cluster, and a row without a date comes last.
     let rows = format!(
-        "\u{feff}\"TLSH\", \"first_seen\", \"sha256\"\n\"{near}\", , \"a,1\"\n{near},2026-03-02,b\n{near},2026-03-01 10:00:00,c\n"
+        "\u{feff}\"TLSH\", \"first_seen\", \"sha256\"\n\"{near}\", ,\"a,1\"\n{near},2026-03-02,b\n{near},2026-03-01 10:00:00,c\n"
     );
     let (code, said, printed) = run(rows, &[]);
     assert_eq!((code, printed.as_str()), (0, "id,cluster\n\"a,1\",c\nb,c\nc,c\n"), "{said}");
