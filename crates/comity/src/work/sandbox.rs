@@ -141,6 +141,8 @@ pub fn enter(limits: Limits) -> Result<(), SandboxError> {
 }
 
 /// Tries what the sandbox must forbid; returns what succeeded, in words. Empty is good.
+///
+/// It harms nobody where it succeeds: signals are of number 0, roots and limits stay what they are.
 pub fn escapes() -> Vec<String> {
     let mut out = Vec::new();
     let mut tried = |what: &str, done: bool| {
@@ -148,13 +150,47 @@ pub fn escapes() -> Vec<String> {
             out.push(what.to_owned());
         }
     };
+    outside(&mut tried);
+    others(&mut tried);
+    own(&mut tried);
+    out
+}
+
+/// Files and sockets.
+fn outside(tried: &mut dyn FnMut(&str, bool)) {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixListener};
     tried("opened a file", std::fs::File::open("/etc/passwd").is_ok());
     tried("listed a folder", std::fs::read_dir("/").is_ok());
     tried("made a file", std::fs::File::create(std::env::temp_dir().join("comity-probe")).is_ok());
     tried("made a socket", std::net::UdpSocket::bind("127.0.0.1:0").is_ok());
     tried("listened", std::net::TcpListener::bind("127.0.0.1:0").is_ok());
+    let name = SocketAddr::from_abstract_name(format!("comity-probe-{}", std::process::id()));
+    tried("listened on a name", name.and_then(|n| UnixListener::bind_addr(&n)).is_ok());
+    tried("changed its root", rustix::process::chroot("/").is_ok());
+}
+
+/// Other processes.
+fn others(tried: &mut dyn FnMut(&str, bool)) {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
+    let first = i32::try_from(std::os::unix::process::parent_id()).ok().and_then(Pid::from_raw);
+    let parent = first.unwrap_or(Pid::INIT);
+    tried("reached its parent with a signal", test_kill_process(parent).is_ok());
+    tried("took hold of its parent", pidfd_open(parent, PidfdFlags::empty()).is_ok());
     tried("started a thread", std::thread::Builder::new().spawn(|| ()).is_ok());
     tried("started a program", std::process::Command::new("/bin/true").spawn().is_ok());
+}
+
+/// Its own memory and limits.
+fn own(tried: &mut dyn FnMut(&str, bool)) {
+    use rustix::fs::{MemfdFlags, memfd_create};
     tried("took four gigabytes", Vec::<u8>::new().try_reserve_exact(4 << 30).is_ok());
-    out
+    tried("made a file in memory", memfd_create("comity-probe", MemfdFlags::CLOEXEC).is_ok());
+    tried("set a limit", limit(Resource::Core, 0).is_ok());
+    // What makes code of rules would make code of anything.
+    let set = malware::rules::RuleSet {
+        id: terms::ExhibitId::of(b""),
+        text: b"rule a { condition: filesize > 9 }".to_vec(),
+    };
+    tried("made code", malware::rules::compile(&[set]).compiled.is_some());
 }

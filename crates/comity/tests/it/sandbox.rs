@@ -53,6 +53,30 @@ fn a_child_can_do_nothing_but_read_and_answer() {
     }
 }
 
+/// The same attempts in this process, which is not confined: the check above can fail.
+#[test]
+fn what_a_child_must_not_do_can_be_done_outside() {
+    let done = comity::work::sandbox::escapes();
+    for what in [
+        "opened a file",
+        "listed a folder",
+        "made a file",
+        "made a socket",
+        "listened",
+        "listened on a name",
+        "reached its parent with a signal",
+        "took hold of its parent",
+        "started a thread",
+        "started a program",
+        "took four gigabytes",
+        "made a file in memory",
+        "set a limit",
+        "made code",
+    ] {
+        assert!(done.iter().any(|d| d == what), "{what}: {done:?}");
+    }
+}
+
 #[test]
 fn many_exhibits_in_parallel_each_get_their_own_answer() {
     let pool = Pool::new(support::program(), 2, false);
@@ -157,4 +181,61 @@ async fn a_dead_child_costs_its_own_exhibit() {
     assert!(crash, "{found:?}");
     drop(conn);
     assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}
+
+/// Seconds of processor time: this process's own, and of its children that ended.
+fn processor() -> (f64, f64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, rest) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<f64> = rest.split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
+    // proc(5): utime is field 14, cstime field 17, in ticks of 10 ms; the first here is field 3.
+    ((fields[11] + fields[12]) / 100.0, (fields[13] + fields[14]) / 100.0)
+}
+
+/// What the sandbox costs, in bytes examined for each second of processor time; a figure to read, not to pass:
+/// `cargo nextest run -E 'test(what_the_sandbox_costs)' --run-ignored only --no-capture`. `COMITY_MEASURED` names the folder.
+#[test]
+#[ignore = "a measurement"]
+fn what_the_sandbox_costs() {
+    let folder = std::env::var("COMITY_MEASURED").unwrap_or_else(|_| "/usr/bin".into());
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().flatten().map(|e| e.path()).collect();
+    files.sort();
+    let samples: Vec<Vec<u8>> = files
+        .iter()
+        .filter(|p| std::fs::symlink_metadata(p).is_ok_and(|m| m.is_file() && m.len() < 4 << 20))
+        .filter_map(|p| std::fs::read(p).ok())
+        .filter(|bytes| comity::work::child::recognise(bytes).program())
+        .take(100)
+        .collect();
+    let mb = samples.iter().map(Vec::len).sum::<usize>() as f64 / 1e6;
+    let pool = Pool::new(support::program(), 2, false);
+    let opening =
+        || comity::work::Opening { depth: 12, derived: 1000, total: 1 << 30, passwords: Vec::new() };
+    let mut figures = Vec::new();
+    for _ in 0..3 {
+        let (own, children) = processor();
+        for bytes in &samples {
+            pool.open(opening(), Input::of(bytes).unwrap(), |_| Ok(())).unwrap();
+        }
+        let (own_after, children_after) = processor();
+        let confined = own_after - own + children_after - children;
+        let (own, _) = processor();
+        for bytes in &samples {
+            let limits = malware::Limits { depth: 12, ..malware::Limits::default() };
+            let mut out = std::io::sink();
+            malware::unpack(bytes, &limits, &malware::Passwords::default(), &mut |_| ());
+            for finding in malware::examine(bytes) {
+                Frame::Finding(Box::new(finding)).write(&mut out).unwrap();
+            }
+        }
+        let plain = processor().0 - own;
+        figures.push((mb / confined, mb / plain));
+    }
+    for (confined, plain) in figures {
+        println!(
+            "{} programs, {mb:.1} MB: {confined:.2} MB/s confined, {plain:.2} MB/s in this process, {:.0} %",
+            samples.len(),
+            100.0 * confined / plain
+        );
+    }
 }
