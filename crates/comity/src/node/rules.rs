@@ -57,7 +57,19 @@ impl Node {
         let free: Free = Arc::default();
         // The first child says what became of the sets.
         let (pool, theirs) = (self.pool.clone(), texts.clone());
-        let (first, said) = blocking(move || Scanning::start(&pool, &theirs)).await?;
+        let (first, said) = match blocking(move || Scanning::start(&pool, &theirs)).await {
+            Ok(started) => started,
+            Err(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_))) => {
+                return Err(e.into());
+            }
+            // A set that breaks its compiler costs the rules of this run, and nothing else of the analysis.
+            Err(e) => {
+                let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
+                let why = format!("no rule was applied: one of the rule sets broke their compiler ({e})");
+                applied.failed.extend(sets.iter().map(|set| (set.id, code.clone(), why.clone())));
+                return Ok(applied);
+            }
+        };
         free.lock().unwrap_or_else(PoisonError::into_inner).push(first);
         let found = said.into_iter().map(|(set, finding)| finding.seal(vec![set])).collect();
         let batch = Batch { findings: found, ..Batch::default() };

@@ -10,10 +10,11 @@ use super::input::Input;
 use super::pool::{Pool, Ready, Watch, WorkError, ended, hand_over, hear};
 use super::protocol::{Frame, Mode, Request, RuleTexts, Summary};
 use malware::rules::{RuleSet, Scanner, compile, rule_set_findings};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write};
 use std::process::ChildStdout;
-use terms::{ExhibitId, Unsealed};
+use terms::{ExhibitId, FindingBody, Unsealed};
 
 /// Bytes of all rule texts together, as the child reads them.
 const TEXTS: u64 = 80 << 20;
@@ -23,6 +24,22 @@ pub struct Scanning {
     ready: Ready,
     from: BufReader<ChildStdout>,
     patience: std::time::Duration,
+    /// The sets that it was given: it speaks of no other.
+    sets: BTreeSet<ExhibitId>,
+}
+
+/// Findings of one scan or compilation: an honest child bounds them far below.
+const MOST_SAID: usize = 100_000;
+
+/// Whether a child with rules may state this.
+fn of_rules(body: &FindingBody) -> bool {
+    matches!(
+        body,
+        FindingBody::RuleSet { .. }
+            | FindingBody::Scanned { .. }
+            | FindingBody::RuleMatch { .. }
+            | FindingBody::Unreadable { .. }
+    )
 }
 
 /// What a scan or a compilation says, each with the rule set that it also rests on.
@@ -37,8 +54,9 @@ impl Scanning {
         let bytes = postcard::to_stdvec(sets).map_err(|e| WorkError::Refused(e.to_string()))?;
         let input = Input::of(&bytes)?;
         let from = ready.child.stdout.take().ok_or_else(|| io::Error::other("a child has no pipe"))?;
-        let mut one =
-            Self { ready, from: BufReader::with_capacity(256 << 10, from), patience: pool.patience };
+        let from = BufReader::with_capacity(256 << 10, from);
+        let sets = sets.iter().map(|(id, _)| *id).collect();
+        let mut one = Self { ready, from, patience: pool.patience, sets };
         let said = one.ask(Mode::Rules, input)?;
         Ok((one, said))
     }
@@ -57,8 +75,13 @@ impl Scanning {
         drop(input);
         let watch = Watch::over(&self.ready.child, self.patience);
         let mut said = Vec::new();
+        let sets = &self.sets;
         let told = hear(&mut self.from, &mut |frame| match frame {
             Frame::OfSet(set, finding) => {
+                if !sets.contains(&set) || !of_rules(&finding.body) || said.len() >= MOST_SAID {
+                    let why = "a scanning child speaks of other than its rule sets, or too much".into();
+                    return Err(WorkError::Protocol { why });
+                }
                 said.push((set, *finding));
                 Ok(())
             }
