@@ -2,7 +2,7 @@
 
 use super::protocol::{Frame, Member, Mode, Opening, REQUEST_LIMIT, Request, Summary};
 use super::sandbox::{self, Limits};
-use super::scanning;
+use super::{forks, scanning};
 use botnet::rows::Row;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use std::fs::File;
@@ -30,6 +30,14 @@ pub(super) const WHOLE: u64 = 1 << 30;
 pub fn run(arguments: &[String]) -> u8 {
     let has = |word: &str| arguments.iter().any(|a| a == word);
     let (unconfined, rules) = (has(UNCONFINED), has(WITH_RULES));
+    if forks::asked(arguments) {
+        match forks::serve() {
+            // From here on this is a child like one that was started.
+            Ok(true) => {}
+            Ok(false) => return 0,
+            Err(_) => return 1,
+        }
+    }
     let limits = if rules { Limits::rules() } else { Limits::default() };
     if let Err(why) = sandbox::enter(limits)
         && !unconfined

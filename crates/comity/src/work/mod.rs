@@ -8,6 +8,7 @@
 //! A subverted child can spoil only its own exhibit's findings.
 
 pub mod child;
+mod forks;
 pub mod input;
 pub mod pool;
 pub mod protocol;

@@ -1,17 +1,21 @@
 //! The parent's side: children that wait ready, one exhibit each.
 
-use super::child::{ARGUMENT, EXIT_UNCONFINED, UNCONFINED, WITH_RULES};
+use super::child::{EXIT_UNCONFINED, WITH_RULES};
+use super::forks::{self, Forks};
 use super::input::Input;
 use super::protocol::{Frame, Mode, Opening, Request};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use std::fs::File;
 use std::io::{self, BufReader, IoSlice, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why an exhibit's work gave no answer. Each costs this one exhibit and becomes a finding.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -59,15 +63,76 @@ pub enum WorkError {
     Refused(String),
 }
 
+/// A child process of this one, however it came to be.
+pub(super) enum Process {
+    /// A program that was started.
+    Started(Child),
+    /// A copy of the forking process.
+    Forked(Pid),
+}
+
+impl Process {
+    /// Its number, which names it until it was waited for.
+    pub(super) fn pid(&self) -> Pid {
+        match self {
+            Self::Started(child) => Pid::from_child(child),
+            Self::Forked(pid) => *pid,
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        match self {
+            Self::Started(child) => child.wait(),
+            Self::Forked(_) => {
+                self.look(WaitOptions::empty())?.ok_or_else(|| io::Error::other("a child was not waited for"))
+            }
+        }
+    }
+
+    /// Waits so long, then ends it.
+    fn wait_for(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        let late = Instant::now() + patience;
+        loop {
+            let ended = match self {
+                Self::Started(child) => child.try_wait()?,
+                Self::Forked(_) => self.look(WaitOptions::NOHANG)?,
+            };
+            if let Some(status) = ended {
+                return Ok(status);
+            }
+            if Instant::now() > late {
+                kill_process(self.pid(), Signal::KILL)?;
+                return self.wait();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn look(&self, how: WaitOptions) -> io::Result<Option<ExitStatus>> {
+        let ended = rustix::io::retry_on_intr(|| waitpid(Some(self.pid()), how))?;
+        Ok(ended.map(|(_, status)| ExitStatus::from_raw(status.as_raw())))
+    }
+}
+
+/// How long a child that has closed its pipe may take to end.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
+
+/// A child that waits for its exhibit.
 pub(super) struct Ready {
-    pub(super) child: Child,
+    pub(super) process: Process,
     pub(super) control: UnixStream,
+    pub(super) stdout: Option<File>,
+    pub(super) stderr: Option<File>,
+    /// Whether it was waited for: its number may name another process by now.
+    pub(super) over: bool,
 }
 
 impl Drop for Ready {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if !self.over {
+            let _ = kill_process(self.process.pid(), Signal::KILL);
+            let _ = self.process.wait();
+        }
     }
 }
 
@@ -78,38 +143,71 @@ pub struct Pool {
     unconfined: bool,
     ahead: usize,
     ready: Arc<Mutex<Vec<Ready>>>,
+    forks: Arc<Mutex<Forking>>,
     pub(super) patience: Duration,
 }
 
+/// The process that forks children.
+enum Forking {
+    /// Not started yet; how often it failed.
+    Not(u32),
+    Running(Forks),
+}
+
+/// After so many failures children are started as programs.
+const FAILURES: u32 = 2;
+
 impl Pool {
     /// A pool that keeps `ahead` children ready. `unconfined` is the home's setting `allow_no_sandbox`.
+    ///
+    /// Children are forked from one process that stays; with `ahead` 0, each is a program that is started for its exhibit.
     pub fn new(program: PathBuf, ahead: usize, unconfined: bool) -> Self {
-        Self { program, unconfined, ahead, ready: Arc::default(), patience: Duration::from_secs(900) }
+        let forks = Arc::new(Mutex::new(Forking::Not(if ahead == 0 { FAILURES } else { 0 })));
+        let patience = Duration::from_secs(900);
+        Self { program, unconfined, ahead, ready: Arc::default(), forks, patience }
     }
 
     fn start(&self) -> io::Result<Ready> {
-        self.start_as(false)
+        let mut forking = self.forks.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let failed = match &mut *forking {
+                Forking::Running(forks) => match forks.fork() {
+                    Ok(ready) => return Ok(ready),
+                    Err(_) => 1,
+                },
+                Forking::Not(failed) if *failed < FAILURES => {
+                    match Forks::start(forks::command(&self.program, self.unconfined)).and_then(|mut f| {
+                        let first = f.fork()?;
+                        Ok((f, first))
+                    }) {
+                        Ok((forks, first)) => {
+                            *forking = Forking::Running(forks);
+                            return Ok(first);
+                        }
+                        Err(_) => *failed + 1,
+                    }
+                }
+                Forking::Not(_) => return self.start_as(false),
+            };
+            *forking = Forking::Not(failed);
+        }
     }
 
-    /// A child that waits; one with rules stays for many exhibits.
+    /// A child that is a program of its own; one with rules stays for many exhibits.
     pub(super) fn start_as(&self, rules: bool) -> io::Result<Ready> {
-        use std::os::unix::process::CommandExt as _;
-        // A group of its own: a person's interrupt is for the node, which then stops its children itself.
         let (control, theirs) = UnixStream::pair()?;
-        let mut command = Command::new(&self.program);
-        command.arg(ARGUMENT).env_clear().current_dir("/").process_group(0);
-        if self.unconfined {
-            command.arg(UNCONFINED);
-        }
+        let mut command = forks::command(&self.program, self.unconfined);
         if rules {
             command.arg(WITH_RULES);
         }
-        let child = command
-            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+        let mut child = command
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        Ok(Ready { child, control })
+        let stdout = child.stdout.take().map(|pipe| File::from(OwnedFd::from(pipe)));
+        let stderr = child.stderr.take().map(|pipe| File::from(OwnedFd::from(pipe)));
+        Ok(Ready { process: Process::Started(child), control, stdout, stderr, over: false })
     }
 
     fn take(&self) -> io::Result<Ready> {
@@ -155,24 +253,24 @@ impl Pool {
         if hand_over(&ready.control, request, &input).is_err() {
             // A child that could not confine itself is gone before it is asked. Any other that died while it waited
             // never saw the exhibit: a fresh one gets it.
-            let why = ended(&mut ready.child);
+            let why = ended(&mut ready);
             if matches!(why, WorkError::Unconfined { .. }) {
                 return Err(why);
             }
             ready = self.start()?;
             if let Err(e) = hand_over(&ready.control, request, &input) {
-                let why = ended(&mut ready.child);
+                let why = ended(&mut ready);
                 return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
             }
         }
         drop(input);
-        let watch = Watch::over(&ready.child, self.patience);
-        let told = listen(&mut ready.child, &mut each);
+        let watch = Watch::over(&ready, self.patience);
+        let told = listen(&mut ready, &mut each);
         let late = watch.stop();
         match told {
             Ok(true) => Ok(()),
             Ok(false) if late => Err(WorkError::TooSlow { seconds: self.patience.as_secs() }),
-            Ok(false) => Err(ended(&mut ready.child)),
+            Ok(false) => Err(ended(&mut ready)),
             Err(e) => Err(e),
         }
     }
@@ -192,10 +290,10 @@ pub(super) fn hand_over(control: &UnixStream, request: &Request, input: &Input) 
 
 /// Reads frames to the end. `true` when the child said its last word.
 fn listen(
-    child: &mut Child,
+    ready: &mut Ready,
     each: &mut impl FnMut(Frame) -> Result<(), WorkError>,
 ) -> Result<bool, WorkError> {
-    let Some(pipe) = child.stdout.take() else { return Ok(false) };
+    let Some(pipe) = ready.stdout.take() else { return Ok(false) };
     hear(&mut BufReader::with_capacity(256 << 10, pipe), each)
 }
 
@@ -220,14 +318,17 @@ pub(super) fn hear(
     }
 }
 
-pub(super) fn ended(child: &mut Child) -> WorkError {
-    use std::os::unix::process::ExitStatusExt;
+/// How a child that said nothing more ended. One that does not end on its own is ended.
+pub(super) fn ended(ready: &mut Ready) -> WorkError {
+    let waited = ready.process.wait_for(LAST_MOMENTS);
+    ready.over = waited.is_ok();
+    // Its end of the pipe is closed by now, so this ends.
     let mut said = String::new();
-    if let Some(pipe) = child.stderr.take() {
+    if let (Some(pipe), true) = (ready.stderr.take(), ready.over) {
         let _ = pipe.take(2000).read_to_string(&mut said);
     }
     let said = said.lines().next().unwrap_or_default().to_owned();
-    match child.wait() {
+    match waited {
         Ok(status) if status.code() == Some(i32::from(EXIT_UNCONFINED)) => {
             WorkError::Unconfined { why: said }
         }
@@ -249,14 +350,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn over(child: &Child, patience: Duration) -> Self {
+    pub(super) fn over(ready: &Ready, patience: Duration) -> Self {
         let (done, wait) = std::sync::mpsc::channel();
-        let pid = rustix::process::Pid::from_child(child);
+        let pid = ready.process.pid();
         let thread = std::thread::spawn(move || {
             let late = wait.recv_timeout(patience) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
             if late {
                 // The child is not reaped before `stop`, so the number still names it.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _ = kill_process(pid, Signal::KILL);
             }
             late
         });

@@ -13,7 +13,6 @@ use malware::rules::{RuleSet, Scanner, compile, rule_set_findings};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write};
-use std::process::ChildStdout;
 use terms::{ExhibitId, FindingBody, Unsealed};
 
 /// Bytes of all rule texts together, as the child reads them.
@@ -22,7 +21,7 @@ const TEXTS: u64 = 80 << 20;
 /// The parent's side of a child with rules.
 pub struct Scanning {
     ready: Ready,
-    from: BufReader<ChildStdout>,
+    from: BufReader<File>,
     patience: std::time::Duration,
     /// The sets that it was given: it speaks of no other.
     sets: BTreeSet<ExhibitId>,
@@ -53,7 +52,7 @@ impl Scanning {
         let mut ready = pool.start_as(true)?;
         let bytes = postcard::to_stdvec(sets).map_err(|e| WorkError::Refused(e.to_string()))?;
         let input = Input::of(&bytes)?;
-        let from = ready.child.stdout.take().ok_or_else(|| io::Error::other("a child has no pipe"))?;
+        let from = ready.stdout.take().ok_or_else(|| io::Error::other("a child has no pipe"))?;
         let from = BufReader::with_capacity(256 << 10, from);
         let sets = sets.iter().map(|(id, _)| *id).collect();
         let mut one = Self { ready, from, patience: pool.patience, sets };
@@ -69,11 +68,11 @@ impl Scanning {
     fn ask(&mut self, mode: Mode, input: Input) -> Result<OfSets, WorkError> {
         let request = Request { mode, size: input.size, opening: None };
         if let Err(e) = hand_over(&self.ready.control, &request, &input) {
-            let why = ended(&mut self.ready.child);
+            let why = ended(&mut self.ready);
             return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
         }
         drop(input);
-        let watch = Watch::over(&self.ready.child, self.patience);
+        let watch = Watch::over(&self.ready, self.patience);
         let mut said = Vec::new();
         let sets = &self.sets;
         let told = hear(&mut self.from, &mut |frame| match frame {
@@ -92,7 +91,7 @@ impl Scanning {
         match told {
             Ok(true) => Ok(said),
             Ok(false) if late => Err(WorkError::TooSlow { seconds: self.patience.as_secs() }),
-            Ok(false) => Err(ended(&mut self.ready.child)),
+            Ok(false) => Err(ended(&mut self.ready)),
             Err(e) => Err(e),
         }
     }

@@ -239,3 +239,33 @@ fn what_the_sandbox_costs() {
         );
     }
 }
+
+/// A child closes its pipe and does not end: it is ended, and told, within seconds.
+#[test]
+fn a_child_that_only_pretends_to_end_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = lying_child(folder.path(), "silent", "exec >/dev/null; exec sleep 600");
+    let begun = std::time::Instant::now();
+    let (_, done) = frames(&Pool::new(program, 0, false), Mode::Read, b"bytes");
+    assert_eq!(done.unwrap_err().code().unwrap().to_string(), "CMT-1101");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+/// The forking process is gone in the middle of the work: another takes its place, and nobody learns of it.
+#[test]
+fn a_forking_process_that_dies_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("comity-that-forks");
+    std::os::unix::fs::symlink(support::program(), &program).unwrap();
+    let pool = Pool::new(program.clone(), 1, false);
+    for _ in 0..3 {
+        let (seen, done) = frames(&pool, Mode::Read, b"some words");
+        done.unwrap();
+        assert!(matches!(seen.last(), Some(Frame::Summary(_))), "{seen:?}");
+        // Whatever runs under this name: the one that forks, and those that wait.
+        while let Some(pid) = child_of(&program) {
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+}
