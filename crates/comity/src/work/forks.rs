@@ -6,8 +6,8 @@
 //! child's number. The child is a child of the node itself (`CLONE_PARENT`), which stops it and learns how it ended.
 //! Where it cannot be had, [`super::pool`] starts each child as a program of its own.
 
-use super::child;
 use super::pool::{Process, Ready};
+use super::{child, sandbox};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
@@ -83,6 +83,7 @@ impl Forks {
 /// there with `true`, and with the child's streams in place.
 pub(super) fn serve() -> io::Result<bool> {
     malware::warm();
+    sandbox::prepare();
     while let Some(streams) = receive()? {
         match fork()? {
             Forked::Child => return streams.take().map(|()| true),

@@ -7,6 +7,7 @@
 use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// Why a child could not be confined.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +115,16 @@ const ALLOWED: &[i64] = &[
 /// What making code of the machine takes besides.
 const FOR_CODE: &[i64] = &[libc::SYS_mprotect, libc::SYS_membarrier];
 
+/// The filter of children without rules: a process that forks them makes it once.
+static PREPARED: OnceLock<BpfProgram> = OnceLock::new();
+
+/// Makes what every child's sandbox is made of, for a process that children are forked from.
+pub fn prepare() {
+    if let Ok(program) = filter(false) {
+        let _ = PREPARED.set(program);
+    }
+}
+
 fn filter(code: bool) -> Result<BpfProgram, SandboxError> {
     let wrong = |e: &dyn std::fmt::Display| SandboxError::Seccomp(e.to_string());
     let more: &[i64] = if code { FOR_CODE } else { &[] };
@@ -137,7 +148,15 @@ pub fn enter(limits: Limits) -> Result<(), SandboxError> {
     limit(Resource::Cpu, limits.cpu)?;
     rustix::thread::set_no_new_privs(true)?;
     landlock()?;
-    seccompiler::apply_filter(&filter(limits.code)?).map_err(|e| SandboxError::Seccomp(e.to_string()))
+    let made;
+    let program = match PREPARED.get().filter(|_| !limits.code) {
+        Some(program) => program,
+        None => {
+            made = filter(limits.code)?;
+            &made
+        }
+    };
+    seccompiler::apply_filter(program).map_err(|e| SandboxError::Seccomp(e.to_string()))
 }
 
 /// Tries what the sandbox must forbid; returns what succeeded, in words. Empty is good.

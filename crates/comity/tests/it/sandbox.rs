@@ -20,11 +20,11 @@ fn lying_child(folder: &Path, name: &str, words: &str) -> PathBuf {
 }
 
 /// The real child, but the first three end by `kill -9` in the middle of their exhibit. Two children wait at the end
-/// without ever being asked, so at least one of the three is.
+/// without ever being asked, so at least one of the three is. It forks none: each is a program of its own.
 fn dying_at_first(folder: &Path) -> PathBuf {
     let path = folder.join("dying-at-first");
     let script = format!(
-        "#!/bin/sh\nPATH=/usr/bin:/bin\nfor n in 1 2 3; do\n\
+        "#!/bin/sh\nPATH=/usr/bin:/bin\ncase \"$*\" in *--forks*) exit 1;; esac\nfor n in 1 2 3; do\n\
          if mkdir {0}.$n 2>/dev/null; then head -c 1 >/dev/null; kill -9 $$; fi\ndone\nexec {1} \"$@\"\n",
         path.display(),
         support::program().display()
