@@ -254,6 +254,9 @@ pub enum FindingBody {
         digest: String,
         /// Until when it has to be reported.
         report_until: crate::Timestamp,
+        /// Whether it is not the exhibit itself that is listed, but something in it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        inside: bool,
     },
     /// The exhibit, or a part of it, could not be read. It is sealed all the same.
     Unreadable {

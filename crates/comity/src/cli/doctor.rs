@@ -17,17 +17,18 @@ use crate::store::doctor::{self, Check, Depth};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::{
     Batch, ClockAnswer, Config, Home, Loaded, Mode, NodeClock, Sources, State, StoreError, TelemetryFolder,
-    config, heads, odometers, vault,
+    config, findings, heads, odometers, vault,
 };
 use crate::work::{Frame, Input, Mode as Work, Pool, WorkError};
 use evidence::custody::{Act, Why};
 use evidence::{FileKeystore, hold};
+use futures::TryStreamExt as _;
 use ledger::{NoteKey, Trust, dsse};
 use privacy::Odometer;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use terms::{Compression, ExhibitId, ExhibitKind, Obtained, PartnerId, Timestamp};
+use terms::{Compression, ExhibitId, ExhibitKind, FindingBody, Obtained, PartnerId, Timestamp};
 
 /// The home that is meant; its keys only where something is to be mended, or where the passphrase is stated anyway.
 pub fn meant(args: &Doctor, global: &Global) -> Result<Meant, Fault> {
@@ -196,6 +197,7 @@ async fn stores(home: &Home, options: &Options, config: &Config, depth: Depth) -
     }
     checks.push(ledger(home, &state, config.partner.as_ref()).await);
     checks.push(Check::of("partners", two_faced(&state).await));
+    checks.push(Check::of("withheld", to_report(&state, options.clock.now()).await));
     if let Some(folder) = &config.ledger_publish {
         checks
             .push(Check::of("published", published(home, &state, config, folder, options.clock.now()).await));
@@ -203,6 +205,29 @@ async fn stores(home: &Home, options: &Options, config: &Config, depth: Depth) -
     checks.extend(sealed(home, options, config, &state, depth).await);
     state.close().await;
     checks
+}
+
+/// What must not be viewed, and when it has to be reported.
+async fn to_report(state: &State, now: Timestamp) -> Result<String, NodeError> {
+    let (mut exhibits, mut ahead, mut past) = (BTreeSet::new(), None::<Timestamp>, 0u64);
+    let mut all = std::pin::pin!(findings::stream(state, Some("withheld".into())));
+    while let Some(kept) = all.try_next().await? {
+        if let FindingBody::Withheld { report_until, .. } = kept.finding.body {
+            exhibits.extend(kept.finding.exhibits);
+            if report_until < now {
+                past += 1;
+            } else {
+                ahead = Some(ahead.map_or(report_until, |a| a.min(report_until)));
+            }
+        }
+    }
+    if exhibits.is_empty() {
+        return Ok("nothing in the home is on a list of what must not be viewed".into());
+    }
+    let what = counted(exhibits.len() as u64, "exhibit");
+    let next = ahead.map_or_else(String::new, |until| format!("; the next report is due by {until}"));
+    let late = if past > 0 { format!("; {past} were due before now") } else { String::new() };
+    Ok(format!("{what} must not be viewed and must be reported{next}{late}"))
 }
 
 /// Partners whose ledger showed two faces and who are not heard.

@@ -77,6 +77,11 @@ async fn examined(node: &Node, exhibit: Exhibit) -> Result<Examined, Fault> {
             if found.len() < MOST { found.push(kept.finding) } else { more += 1 }
         }
     }
+    // Of what must not be viewed nothing else is shown, whatever was found before it was listed.
+    if found.iter().any(|f| matches!(f.body, FindingBody::Withheld { .. })) {
+        let this = BTreeSet::from([exhibit.id]);
+        found.retain(|f| Node::shown(&this, f));
+    }
     found.sort_by_cached_key(|f| (findings::kind(&f.body), f.id));
     let digests = found.iter().find_map(|f| match &f.body {
         FindingBody::Hashes { digests } => Some(digests.iter().cloned().collect()),

@@ -74,8 +74,9 @@ pub async fn list(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Faul
 async fn stream(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Fault> {
     let mut all = Box::pin(findings::stream(&node.state, args.kind.clone()));
     let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    let withheld = node.withheld().await?;
     while let Some(kept) = all.try_next().await? {
-        if kept.refuted_by.is_some() {
+        if kept.refuted_by.is_some() || !Node::shown(&withheld, &kept.finding) {
             continue;
         }
         let seen = shown.entry(findings::kind(&kept.finding.body)).or_default();
@@ -89,6 +90,8 @@ async fn stream(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Fault>
 
 async fn show(node: &Node, kind: &str, top: usize, out: &mut Out) -> Result<(), Fault> {
     let mut found = node.of_kind(kind).await?;
+    let withheld = node.withheld().await?;
+    found.retain(|f| Node::shown(&withheld, f));
     if found.is_empty() {
         return Ok(());
     }
@@ -265,6 +268,14 @@ pub async fn explain(node: &Node, id: &str, out: &mut Out) -> Result<(), Fault> 
         id: id.to_owned(),
         list: "`comity analyze --json` (at least 6 digits)",
     })?;
+    drop(conn);
+    let withheld = node.withheld().await?;
+    if !Node::shown(&withheld, &kept.finding)
+        && let Some(exhibit) = kept.finding.exhibits.iter().find(|e| withheld.contains(e))
+    {
+        return Err(NodeError::Withheld { exhibit: *exhibit }.into());
+    }
+    let mut conn = node.state.read().await?;
     let mut rests: Vec<Rest> = Vec::new();
     for id in kept.finding.exhibits.iter().take(MOST_EXHIBITS) {
         rests.push(Rest { id: *id, exhibit: exhibits::find(&mut conn, id).await?, label: None });
@@ -409,8 +420,11 @@ pub(super) fn statement(body: &FindingBody) -> String {
             format!("it shares {percent} % of code with {other}")
         }
         FindingBody::Family { family, given } => format!("a sample of {family} ({})", given.join(", ")),
-        FindingBody::Withheld { list, digest, report_until } => {
-            format!("it must not be viewed: its {digest} is on the list {list}; report until {report_until}")
+        FindingBody::Withheld { list, digest, report_until, inside } => {
+            let whose = if *inside { "of what lies in it, the" } else { "its" };
+            format!(
+                "it must not be viewed: {whose} {digest} is on the list {list}; report until {report_until}"
+            )
         }
         FindingBody::Unreadable { code, at, records } => match records {
             0 => format!("it could not be read ({code}, {at})"),

@@ -225,6 +225,7 @@ impl Node {
 
     async fn content(&self, to: &Addressee) -> Result<Content, NodeError> {
         let acts = !to.orders.is_empty();
+        let unseen = self.withheld().await?;
         let (mut kept, mut withheld): (Vec<Finding>, Vec<(FindingId, String)>) = (Vec::new(), Vec::new());
         let mut conn = self.state.read().await?;
         for id in &to.evidence {
@@ -232,6 +233,9 @@ impl Node {
                 None => withheld.push((*id, "it is not in this home any more".into())),
                 Some(f) if f.refuted_by.is_some() => {
                     withheld.push((*id, "a later finding states anew what this one stated".into()));
+                }
+                Some(f) if f.finding.exhibits.iter().any(|e| unseen.contains(e)) => {
+                    withheld.push((*id, "it rests on what must not be viewed".into()));
                 }
                 Some(f) => match reserve(&f.finding, acts) {
                     Some(why) => withheld.push((*id, why.into())),

@@ -63,6 +63,8 @@ impl Node {
         }
         let queue = Queue::new(self.state.clone(), self.clock.clone(), "analyze", LEASE);
         let mut report = Analyzed { schema: "comity.analyzed/1", ..Analyzed::default() };
+        report.new_findings += self.withhold_known().await?;
+        let listed = self.listed().await?;
         loop {
             let mut round = Vec::new();
             while round.len() < TOGETHER * 8
@@ -75,10 +77,10 @@ impl Node {
             }
             let mut work = stream::iter(round)
                 .map(|job| {
-                    let queue = &queue;
+                    let (queue, listed) = (&queue, &listed);
                     async move {
                         let subject = job.subject.clone();
-                        let done = self.examine(queue, job, passwords).await;
+                        let done = self.examine(queue, job, passwords, listed).await;
                         tick(&subject);
                         done
                     }
@@ -110,13 +112,14 @@ impl Node {
         queue: &Queue,
         job: Job,
         passwords: &[String],
+        listed: &BTreeSet<ExhibitId>,
     ) -> Result<(u64, Option<(ExhibitId, String, String)>), NodeError> {
         let id: ExhibitId = job.subject.parse()?;
         let mut conn = self.state.read().await?;
         let known = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none());
         drop(conn);
-        let Some(exhibit) = known else {
-            // Erased since: nothing to do any more.
+        let Some(exhibit) = known.filter(|e| !listed.contains(&e.id)) else {
+            // Erased since, or not to be looked at: nothing to do any more.
             let batch = Batch { completes: Some(job), ..Batch::default() };
             commit(&self.state, &batch, self.clock.now()).await?;
             return Ok((0, None));
@@ -140,7 +143,8 @@ impl Node {
                 let left =
                     Left { code: code.clone(), at: "the whole".into(), why: e.to_string(), records: 0 };
                 // What a child said before it failed is worth nothing; what it handed over is sealed and stands.
-                found.retain(|f| matches!(f.body, FindingBody::Derived { .. }));
+                found
+                    .retain(|f| matches!(f.body, FindingBody::Derived { .. } | FindingBody::Withheld { .. }));
                 found.push(unreadable_finding(&left, id));
                 trouble = Some((id, code, left.why));
             }
@@ -193,11 +197,16 @@ impl Node {
         Ok(Telemetry::open(&locations, &Options::local(self.home.tmp())).await?)
     }
 
-    /// Every finding that stands, without the many that only list a bundle's objects.
+    /// Every finding that stands, without the many that only list a bundle's objects, and without what was said of exhibits
+    /// that must not be viewed.
     pub async fn standing(&self) -> Result<Vec<Finding>, NodeError> {
+        let withheld = &self.withheld().await?;
         let all = findings::stream(&self.state, None);
         let kept = all.try_filter_map(|k| async move {
-            let counts = k.refuted_by.is_none() && !matches!(k.finding.body, FindingBody::StixObject { .. });
+            let told = matches!(k.finding.body, FindingBody::Withheld { .. });
+            let counts = k.refuted_by.is_none()
+                && !matches!(k.finding.body, FindingBody::StixObject { .. })
+                && (told || !k.finding.exhibits.iter().any(|e| withheld.contains(e)));
             Ok(counts.then_some(k.finding))
         });
         Ok(kept.try_collect().await?)

@@ -10,6 +10,7 @@
 use super::Node;
 use super::error::NodeError;
 use super::ingest::{Left, Manner, Source, unreadable_finding};
+use super::withheld::Named;
 use crate::store::exhibits::{self, Exhibit};
 use crate::work::{Frame, Input, Member, Opening, WorkError};
 use evidence::custody::Act;
@@ -124,6 +125,18 @@ impl Node {
             let why = format!("{path} has the bytes of what it lies in: it is not opened again");
             let left = Left { code: CYCLE.into(), at: path, why, records: 1 };
             return Ok(vec![unreadable_finding(&left, from.id)]);
+        }
+        let lists = self.lists().await?;
+        if !lists.is_empty()
+            && let Some(listed) = lists.find(&Named::of(&bytes))
+        {
+            // No exhibit is made of it: it lies sealed in what it came out of, which is withheld with all around it.
+            let now = self.clock.now();
+            return Ok(standing
+                .chain
+                .iter()
+                .map(|id| self.must_not_be_viewed(*id, listed, true, now))
+                .collect());
         }
         // Two members of one name are two names here.
         let times = names.entry(path.clone()).or_default();

@@ -185,6 +185,32 @@ pub enum NodeError {
         /// Until when.
         until: terms::Timestamp,
     },
+    /// A list of what must not be viewed cannot be used.
+    #[error("the list {path} of what must not be viewed cannot be used: {why}")]
+    #[diagnostic(
+        code("CMT-1112"),
+        help(
+            "mend the file or take it out of `withheld_lists`; until then nothing is taken in, so that nothing on it is looked at"
+        )
+    )]
+    WithheldList {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// Material that must not be viewed does not leave.
+    #[error("refused: {exhibit} must not be viewed; it is neither shown nor released")]
+    #[diagnostic(
+        code("CMT-1113"),
+        help(
+            "report it to whom the law names; `comity case mark` as `unused` leaves it out of a case's package"
+        )
+    )]
+    Withheld {
+        /// The exhibit.
+        exhibit: terms::ExhibitId,
+    },
     /// The ledger or a sealed object does not verify.
     #[error("not verified: {what}")]
     #[diagnostic(
@@ -444,6 +470,7 @@ impl NodeError {
             Self::Refused { .. }
             | Self::NotCompelled { .. }
             | Self::Silent { .. }
+            | Self::Withheld { .. }
             | Self::FourEyes { .. }
             | Self::RevealsMore { .. }
             | Self::Weaker { .. }

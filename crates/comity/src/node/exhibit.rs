@@ -52,7 +52,9 @@ impl Node {
         ) {
             return Err(refuse(format!("it is a {}, which stays here", exhibit.kind)));
         }
-        self.refuse_silent(&BTreeSet::from([exhibit.id]), None, self.clock.now()).await?;
+        let one = BTreeSet::from([exhibit.id]);
+        self.refuse_withheld(&one).await?;
+        self.refuse_silent(&one, None, self.clock.now()).await?;
         let mut conn = self.state.read().await?;
         let releases: Vec<Record<KeptRelease>> = records::RELEASES.all(&mut conn).await?;
         let given = releases.iter().map(|r| &r.body).find(|k| k.items.contains(&exhibit.id));

@@ -117,6 +117,8 @@ impl Node {
         if let Some(authority) = &to.authority {
             self.authority_here(authority).await?;
         }
+        let along = schedule.items.iter().filter(|i| i.goes_along()).map(|i| i.exhibit).collect();
+        self.refuse_withheld(&along).await?;
         self.refuse_silent(&all, to.authority.as_deref(), self.clock.now()).await?;
         let (enclosed, noisy) = self.enclosed(&schedule).await?;
         let (kept, withheld) = self.findings_for(&case, &enclosed).await?;

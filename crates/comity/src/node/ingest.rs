@@ -7,6 +7,7 @@ use super::Node;
 use super::error::NodeError;
 use super::keys::Keys;
 use super::protect::{Geo, Protection};
+use super::withheld::{Listed, Named};
 use crate::store::commit::write;
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::jobs::NewJob;
@@ -44,6 +45,8 @@ const ROWS_AT_LEAST: u64 = 1_000_000;
 const ROWS_PER_BYTE: u64 = 16;
 /// Months whose keys are held at the same time; a log of more is a strange one, and costs derivations only.
 const MONTHS: usize = 24;
+/// The code by which an intake tells of what must not be viewed.
+pub(super) const WITHHELD: &str = "CMT-1114";
 /// Characters of the reason for an intake: it stands on the ledger.
 const MOST_WHY: usize = 500;
 /// Folders inside folders that are entered.
@@ -199,6 +202,8 @@ fn walk(path: &Path, home: &Path, depth: usize, found: &mut Vec<Source>, left: &
 struct Tee<R> {
     inner: R,
     copy: Option<Filling>,
+    /// Digests by which lists name what must not be viewed, where a list asks for them.
+    hashed: Option<malware::Hashed>,
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
@@ -211,6 +216,9 @@ impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
         let done = Pin::new(&mut self.inner).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = &done {
             let new = buf.filled().get(before..).unwrap_or_default();
+            if let Some(hashed) = &mut self.hashed {
+                hashed.add(new);
+            }
             let fits = self
                 .copy
                 .as_mut()
@@ -229,6 +237,17 @@ struct Heard {
     kind: ExhibitKind,
     summary: Summary,
     files: Vec<TelemetryFile>,
+}
+
+impl Heard {
+    fn nothing() -> Self {
+        Self {
+            compression: Compression::None,
+            kind: ExhibitKind::Unknown,
+            summary: Summary::default(),
+            files: Vec::new(),
+        }
+    }
 }
 
 impl Node {
@@ -287,7 +306,7 @@ impl Node {
 
     pub(super) async fn take_in(&self, source: Source, manner: &Manner) -> Result<Taken, NodeError> {
         let name = name_of(&source);
-        let (sealed, copy) = match source {
+        let (sealed, copy, others) = match source {
             Source::File(path) => {
                 let file =
                     tokio::fs::File::open(&path).await.map_err(|e| NodeError::file("opening", &path, e))?;
@@ -304,9 +323,10 @@ impl Node {
         let mut conn = self.state.read().await?;
         let known = exhibits::find(&mut conn, &sealed.id).await?.filter(|e| e.erased_at.is_none());
         drop(conn);
+        let listed = self.lists().await?.find(&Named { sha256: sealed.id.0.0, others });
         match known {
             Some(known) => self.again(&name, &sealed, &known, manner).await,
-            None => self.first_time(name, sealed, copy, manner).await,
+            None => self.first_time(name, sealed, copy, listed, manner).await,
         }
     }
 
@@ -325,8 +345,9 @@ impl Node {
         &self,
         path: &Path,
         from: impl AsyncRead + Unpin + Send,
-    ) -> Result<(Sealed, Option<Filling>), NodeError> {
-        let mut tee = Tee { inner: from, copy: Filling::new().ok() };
+    ) -> Result<(Sealed, Option<Filling>, Option<([u8; 16], [u8; 20])>), NodeError> {
+        let hashed = self.lists().await?.want_others().then(malware::Hashed::default);
+        let mut tee = Tee { inner: from, copy: Filling::new().ok(), hashed };
         let sealed = match self.vault.seal(&mut tee).await {
             Ok(sealed) => sealed,
             Err(e @ evidence::EvidenceError::Input { .. }) => {
@@ -334,7 +355,7 @@ impl Node {
             }
             Err(e) => return Err(e.into()),
         };
-        Ok((sealed, tee.copy))
+        Ok((sealed, tee.copy, tee.hashed.map(malware::Hashed::finish)))
     }
 
     /// Bytes that are here already: one more name, one more custody event.
@@ -383,28 +404,37 @@ impl Node {
         name: String,
         sealed: Sealed,
         copy: Option<Filling>,
+        listed: Option<Listed>,
         manner: &Manner,
     ) -> Result<Taken, NodeError> {
         let now = self.clock.now();
-        let heard = self.read_in_child(&sealed, copy, now).await;
+        // What must not be viewed is read by nobody, not even to tell its kind.
+        let heard = match listed {
+            Some(_) => Ok(Heard::nothing()),
+            None => self.read_in_child(&sealed, copy, now).await,
+        };
         let (heard, trouble) = match heard {
             Ok(heard) => (heard, None),
             // A refusal is ours (a full disk); anything else is the exhibit's own doing and costs only itself.
             Err(e @ (WorkError::Refused(_) | WorkError::Unconfined { .. } | WorkError::Start(_))) => {
                 return Err(e.into());
             }
-            Err(e) => (
-                Heard {
-                    compression: Compression::None,
-                    kind: ExhibitKind::Unknown,
-                    summary: Summary::default(),
-                    files: Vec::new(),
-                },
-                Some(e),
-            ),
+            Err(e) => (Heard::nothing(), Some(e)),
         };
-        let unreadable = left_out(heard.kind, sealed.size, &heard.summary, trouble.as_ref());
-        let findings: Vec<Finding> = unreadable.iter().map(|l| unreadable_finding(l, sealed.id)).collect();
+        let (unreadable, findings): (Vec<Left>, Vec<Finding>) = match listed {
+            Some(listed) => {
+                let why =
+                    "it is on a list of material that must not be viewed; it is sealed, and to be reported";
+                let left =
+                    Left { code: WITHHELD.into(), at: "the whole".into(), why: why.into(), records: 0 };
+                (vec![left], vec![self.must_not_be_viewed(sealed.id, listed, false, now)])
+            }
+            None => {
+                let left = left_out(heard.kind, sealed.size, &heard.summary, trouble.as_ref());
+                let found = left.iter().map(|l| unreadable_finding(l, sealed.id)).collect();
+                (left, found)
+            }
+        };
         let event = self.taking(sealed.commitment, manner);
         let (custody, leaf) = self.custody(sealed.id, &event)?;
         let exhibit = Exhibit {
@@ -498,12 +528,7 @@ impl Node {
             most: ROWS_AT_LEAST.saturating_add(sealed.size.saturating_mul(ROWS_PER_BYTE)),
             files: Files::new(),
             parts: Default::default(),
-            heard: Heard {
-                compression: Compression::None,
-                kind: ExhibitKind::Unknown,
-                summary: Summary::default(),
-                files: Vec::new(),
-            },
+            heard: Heard::nothing(),
         };
         let pool = self.pool.clone();
         // Rows are prepared on this thread while the child parses on another core.

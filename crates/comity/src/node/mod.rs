@@ -41,6 +41,7 @@ pub mod share;
 pub mod similar;
 pub mod stamp;
 pub mod verify;
+mod withheld;
 pub mod witness;
 
 use crate::store::{
@@ -140,6 +141,8 @@ pub struct Node {
     pub person: PersonId,
     /// Its agreements, once read.
     pub(crate) agreed: tokio::sync::Mutex<Option<Arc<agreement::Agreements>>>,
+    /// Lists of what must not be viewed, once read.
+    withheld: tokio::sync::OnceCell<Arc<withheld::Lists>>,
     /// Held from the ruling on a crossing until it is counted: no two of them find the same room under a cap.
     pub(crate) crossing: tokio::sync::Mutex<()>,
 }
@@ -262,6 +265,7 @@ impl Node {
             partner,
             person,
             agreed: tokio::sync::Mutex::default(),
+            withheld: tokio::sync::OnceCell::new(),
             crossing: tokio::sync::Mutex::default(),
         })
     }

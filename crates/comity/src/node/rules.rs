@@ -133,6 +133,7 @@ impl Node {
         if sets.is_empty() {
             return Ok(out);
         }
+        let withheld = self.withheld().await?;
         let mut done: BTreeMap<ExhibitId, BTreeSet<ExhibitId>> = BTreeMap::new();
         let mut all = std::pin::pin!(findings::stream(&self.state, Some("scanned".into())));
         while let Some(kept) = all.try_next().await? {
@@ -146,7 +147,9 @@ impl Node {
             let page = exhibits::page(&mut conn, after.as_ref(), 1000).await?;
             let Some(last) = page.last() else { return Ok(out) };
             after = Some(last.id);
-            let open = |e: &Exhibit| done.get(&e.id).is_none_or(|d| !sets.is_subset(d));
+            // What fires shows what it fired on.
+            let open =
+                |e: &Exhibit| !withheld.contains(&e.id) && done.get(&e.id).is_none_or(|d| !sets.is_subset(d));
             out.extend(page.into_iter().filter(|e| e.erased_at.is_none() && scanned(e.kind) && open(e)));
         }
     }

@@ -41,6 +41,11 @@ pub struct Config {
     pub clock_tolerance_ms: u64,
     /// Whether hostile bytes may be parsed where the system offers no sandbox.
     pub allow_no_sandbox: bool,
+    /// Files with the digests of material that nobody may look at, one a line (MD5, SHA-1 or SHA-256 in hexadecimal digits).
+    #[serde(deserialize_with = "paths")]
+    pub withheld_lists: Vec<PathBuf>,
+    /// Within how many hours what such a list names has to be reported after it was found.
+    pub withheld_report_hours: u64,
     /// What noisy counts of one data set (a calendar month of sightings) may cost over all partners and all time, in
     /// epsilon. Clauses may allow less.
     #[serde(deserialize_with = "epsilon", serialize_with = "shown_epsilon")]
@@ -63,6 +68,8 @@ impl Default for Config {
             partner: None,
             clock_tolerance_ms: 2000,
             allow_no_sandbox: false,
+            withheld_lists: Vec::new(),
+            withheld_report_hours: 24,
             epsilon_budget: Epsilon::BUDGET,
             ledger_publish: None,
             ledger_publish_delay_s: 7 * 24 * 60 * 60,
@@ -71,7 +78,7 @@ impl Default for Config {
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 14] = [
     "state",
     "vault",
     "telemetry",
@@ -81,6 +88,8 @@ pub const KEYS: [&str; 12] = [
     "partner",
     "clock_tolerance_ms",
     "allow_no_sandbox",
+    "withheld_lists",
+    "withheld_report_hours",
     "epsilon_budget",
     "ledger_publish",
     "ledger_publish_delay_s",
@@ -237,7 +246,7 @@ impl Provider for Environment<'_> {
                 continue;
             }
             let value = match key.as_str() {
-                "clock_tolerance_ms" | "ledger_publish_delay_s" => {
+                "clock_tolerance_ms" | "ledger_publish_delay_s" | "withheld_report_hours" => {
                     text.parse::<u64>().map_or_else(|_| Value::from(text.clone()), Value::from)
                 }
                 "allow_no_sandbox" => {
@@ -283,19 +292,26 @@ fn shown_epsilon<S: Serializer>(epsilon: &Epsilon, s: S) -> Result<S::Ok, S::Err
     s.collect_str(epsilon)
 }
 
-/// A list, or one text with commas (as an environment variable has it).
 fn list<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Network>, D::Error> {
+    words(d)?.iter().map(|w| w.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+fn paths<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<PathBuf>, D::Error> {
+    Ok(words(d)?.into_iter().map(PathBuf::from).collect())
+}
+
+/// A list, or one text with commas (as an environment variable has it).
+fn words<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {
         List(Vec<String>),
         Text(String),
     }
-    let words: Vec<String> = match Either::deserialize(d)? {
+    Ok(match Either::deserialize(d)? {
         Either::List(list) => list,
         Either::Text(text) => {
             text.split(',').map(|w| w.trim().to_owned()).filter(|w| !w.is_empty()).collect()
         }
-    };
-    words.iter().map(|w| w.parse().map_err(serde::de::Error::custom)).collect()
+    })
 }

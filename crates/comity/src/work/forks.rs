@@ -88,7 +88,9 @@ pub(super) fn serve() -> io::Result<bool> {
         match fork()? {
             Forked::Child => return streams.take().map(|()| true),
             Forked::Parent(number) => {
-                rustix::io::retry_on_intr(|| rustix::io::write(rustix::stdio::stdin(), &number.to_le_bytes()))?;
+                rustix::io::retry_on_intr(|| {
+                    rustix::io::write(rustix::stdio::stdin(), &number.to_le_bytes())
+                })?;
             }
         }
     }

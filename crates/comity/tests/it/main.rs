@@ -30,4 +30,5 @@ mod store;
 mod story;
 mod support;
 mod verify;
+mod withheld;
 mod witness;

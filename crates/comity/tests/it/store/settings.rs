@@ -53,6 +53,8 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("partner", person.as_str()),
         ("clock_tolerance_ms", "COMITY_CLOCK_TOLERANCE_MS"),
         ("allow_no_sandbox", "flag --allow-no-sandbox"),
+        ("withheld_lists", "default"),
+        ("withheld_report_hours", "default"),
         ("epsilon_budget", "COMITY_EPSILON_BUDGET"),
         ("ledger_publish", "default"),
         ("ledger_publish_delay_s", "default"),

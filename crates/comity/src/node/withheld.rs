@@ -1,0 +1,314 @@
+//! Material that nobody may look at: what the lists of an operator name by its digest (DESIGN section 6).
+//!
+//! Here: reading the lists, comparing what comes in with them, and what follows: it is sealed, and its clock starts; no
+//! child reads it, nothing is taken out of it, no rule is applied to it, it is not shown and not released. What lies in a
+//! container with such material is examined as ever, without that member; the container itself is withheld as a whole.
+//! Elsewhere: the finding (`terms::FindingBody::Withheld`), the setting `withheld_lists` (`store::config`).
+//! Bounds: 512 MiB of lists. What was sealed before a list came is known again by its SHA-256, and by MD5 and SHA-1 where an
+//! examiner had stated them.
+
+use super::Node;
+use super::error::NodeError;
+use crate::store::{Batch, commit, exhibits, findings};
+use futures::TryStreamExt as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use terms::{Confidence, Digest, ExhibitId, Finding, FindingBody, Timestamp, Unsealed};
+
+/// Bytes of all lists together.
+const MOST: u64 = 512 << 20;
+/// The examiner's name in findings.
+const EXAMINER: &str = "comity.withheld";
+
+/// Digests that name the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Named {
+    pub sha256: [u8; 32],
+    /// MD5 and SHA-1, where they were computed.
+    pub others: Option<([u8; 16], [u8; 20])>,
+}
+
+impl Named {
+    /// The digests of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { sha256: Digest::of(bytes).0, others: Some(malware::Hashed::of(bytes)) }
+    }
+}
+
+/// One list.
+#[derive(Debug, Default)]
+struct List {
+    /// SHA-256 of its bytes.
+    id: Option<ExhibitId>,
+    md5: Vec<[u8; 16]>,
+    sha1: Vec<[u8; 20]>,
+    sha256: Vec<[u8; 32]>,
+}
+
+/// The lists of a home.
+#[derive(Debug, Default)]
+pub(super) struct Lists(Vec<List>);
+
+/// The list that names something, and by which digest.
+pub(super) type Listed = (ExhibitId, &'static str);
+
+impl Lists {
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// CMT-1112 for a list that cannot be read as one: without it, something on it could be looked at.
+    pub fn read(paths: &[PathBuf]) -> Result<Self, NodeError> {
+        let mut room = MOST;
+        paths.iter().map(|path| list(path, &mut room)).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a list names something by MD5 or SHA-1.
+    pub fn want_others(&self) -> bool {
+        self.0.iter().any(|l| !l.md5.is_empty() || !l.sha1.is_empty())
+    }
+
+    /// The first list that names this.
+    pub fn find(&self, named: &Named) -> Option<Listed> {
+        self.0.iter().find_map(|list| {
+            let id = list.id?;
+            if list.sha256.binary_search(&named.sha256).is_ok() {
+                return Some((id, "sha256"));
+            }
+            let (md5, sha1) = named.others.as_ref()?;
+            if list.sha1.binary_search(sha1).is_ok() {
+                return Some((id, "sha1"));
+            }
+            list.md5.binary_search(md5).is_ok().then_some((id, "md5"))
+        })
+    }
+}
+
+fn unusable(path: &Path, why: impl std::fmt::Display) -> NodeError {
+    NodeError::WithheldList { path: path.display().to_string(), why: why.to_string() }
+}
+
+/// A list: one digest a line in hexadecimal digits, first on its line. Empty lines, those that begin with `#`, and a first
+/// line of column names are passed over.
+fn list(path: &Path, room: &mut u64) -> Result<List, NodeError> {
+    let file = std::fs::File::open(path).map_err(|e| unusable(path, e))?;
+    let mut bytes = Vec::new();
+    let read = file.take(*room + 1).read_to_end(&mut bytes).map_err(|e| unusable(path, e))?;
+    *room = room
+        .checked_sub(read as u64)
+        .ok_or_else(|| unusable(path, format!("all lists together have more than {} MiB", MOST >> 20)))?;
+    let mut list = List { id: Some(ExhibitId::of(&bytes)), ..List::default() };
+    for (number, line) in bytes.lines().enumerate() {
+        let line = line.map_err(|e| unusable(path, e))?;
+        let line = line.trim_start_matches('\u{feff}').trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let word = line.split([',', ';', ' ', '\t']).next().unwrap_or_default().trim_matches('"');
+        let known = match word.len() {
+            32 => hex(word).map(|d| list.md5.push(d)),
+            40 => hex(word).map(|d| list.sha1.push(d)),
+            64 => hex(word).map(|d| list.sha256.push(d)),
+            _ => None,
+        };
+        if known.is_none() && number > 0 {
+            let what = "no MD5, SHA-1 or SHA-256 in hexadecimal digits stands at its beginning";
+            return Err(unusable(path, format!("line {}: {what}", number + 1)));
+        }
+    }
+    if list.md5.is_empty() && list.sha1.is_empty() && list.sha256.is_empty() {
+        return Err(unusable(path, "it names nothing"));
+    }
+    list.md5.sort_unstable();
+    list.sha1.sort_unstable();
+    list.sha256.sort_unstable();
+    Ok(list)
+}
+
+fn hex<const N: usize>(word: &str) -> Option<[u8; N]> {
+    let mut out = [0u8; N];
+    let digits = word.as_bytes().chunks_exact(2);
+    for (byte, pair) in out.iter_mut().zip(digits) {
+        let pair = pair.iter().all(u8::is_ascii_hexdigit).then_some(pair)?;
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+impl Node {
+    /// The lists, read once.
+    pub(super) async fn lists(&self) -> Result<Arc<Lists>, NodeError> {
+        let read = || async {
+            let paths = self.config.withheld_lists.clone();
+            let lists = tokio::task::spawn_blocking(move || Lists::read(&paths)).await;
+            let lists = lists.map_err(|e| NodeError::Value { what: e.to_string() })??;
+            Ok::<_, NodeError>(Arc::new(lists))
+        };
+        self.withheld.get_or_try_init(read).await.cloned()
+    }
+
+    /// The finding that an exhibit must not be viewed. `inside`: because of what lies in it.
+    pub(super) fn must_not_be_viewed(
+        &self,
+        on: ExhibitId,
+        listed: Listed,
+        inside: bool,
+        now: Timestamp,
+    ) -> Finding {
+        let (list, digest) = listed;
+        let until = now
+            .0
+            .saturating_add(self.config.withheld_report_hours.saturating_mul(3_600_000_000).cast_signed());
+        let what = if inside { "of what lies in it" } else { "of its bytes" };
+        Unsealed {
+            examiner: EXAMINER.into(),
+            version: 1,
+            confidence: Confidence::new(100),
+            reason: format!("the {digest} {what} is on a list of material that must not be viewed"),
+            body: FindingBody::Withheld {
+                list,
+                digest: digest.into(),
+                report_until: Timestamp(until),
+                inside,
+            },
+        }
+        .seal(vec![on])
+    }
+
+    /// Exhibits that are listed themselves: nothing is read out of them.
+    pub(super) async fn listed(&self) -> Result<BTreeSet<ExhibitId>, NodeError> {
+        let all = self.of_kind("withheld").await?.into_iter();
+        let itself = |f: &Finding| matches!(f.body, FindingBody::Withheld { inside: false, .. });
+        Ok(all.filter(itself).flat_map(|f| f.exhibits).collect())
+    }
+
+    /// Exhibits that must not be viewed, those with a listed one in them too.
+    pub async fn withheld(&self) -> Result<BTreeSet<ExhibitId>, NodeError> {
+        Ok(self.of_kind("withheld").await?.into_iter().flat_map(|f| f.exhibits).collect())
+    }
+
+    /// Whether a finding may be shown: of what must not be viewed, only that it must not, and where it lay.
+    pub fn shown(withheld: &BTreeSet<ExhibitId>, finding: &Finding) -> bool {
+        matches!(finding.body, FindingBody::Withheld { .. } | FindingBody::Derived { .. })
+            || !finding.exhibits.iter().any(|e| withheld.contains(e))
+    }
+
+    /// Refuses to let any of these out.
+    ///
+    /// # Errors
+    /// CMT-1113.
+    pub(super) async fn refuse_withheld(&self, of: &BTreeSet<ExhibitId>) -> Result<(), NodeError> {
+        match self.withheld().await?.intersection(of).next() {
+            None => Ok(()),
+            Some(exhibit) => Err(NodeError::Withheld { exhibit: *exhibit }),
+        }
+    }
+
+    /// What is here already and on a list that came later: told, with its clock. How many.
+    pub(super) async fn withhold_known(&self) -> Result<u64, NodeError> {
+        let lists = self.lists().await?;
+        if lists.is_empty() {
+            return Ok(0);
+        }
+        let told = self.withheld().await?;
+        let mut others = BTreeMap::new();
+        if lists.want_others() {
+            let mut all = std::pin::pin!(findings::stream(&self.state, Some("hashes".into())));
+            while let Some(kept) = all.try_next().await? {
+                if let (FindingBody::Hashes { digests }, [of]) =
+                    (&kept.finding.body, kept.finding.exhibits.as_slice())
+                    && let (Some(md5), Some(sha1)) = (digest(digests, "md5"), digest(digests, "sha1"))
+                {
+                    others.insert(*of, (md5, sha1));
+                }
+            }
+        }
+        let now = self.clock.now();
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let mut conn = self.state.read().await?;
+            let page = exhibits::page(&mut conn, after.as_ref(), 1000).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for exhibit in page.iter().filter(|e| e.erased_at.is_none() && !told.contains(&e.id)) {
+                let named = Named { sha256: exhibit.id.0.0, others: others.get(&exhibit.id).copied() };
+                if let Some(listed) = lists.find(&named) {
+                    found.push(self.must_not_be_viewed(exhibit.id, listed, false, now));
+                    found.extend(self.around(exhibit.derived_from, listed, &told, now).await?);
+                }
+            }
+        }
+        let batch = Batch { findings: found, ..Batch::default() };
+        Ok(commit(&self.state, &batch, now).await?.new_findings)
+    }
+
+    /// The same of every container around it that is not withheld already.
+    async fn around(
+        &self,
+        mut above: Option<ExhibitId>,
+        listed: Listed,
+        told: &BTreeSet<ExhibitId>,
+        now: Timestamp,
+    ) -> Result<Vec<Finding>, NodeError> {
+        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut conn = self.state.read().await?;
+        while let Some(id) = above.filter(|id| seen.insert(*id)) {
+            if !told.contains(&id) {
+                found.push(self.must_not_be_viewed(id, listed, true, now));
+            }
+            above = exhibits::find(&mut conn, &id).await?.and_then(|e| e.derived_from);
+        }
+        Ok(found)
+    }
+}
+
+fn digest<const N: usize>(digests: &[(String, String)], name: &str) -> Option<[u8; N]> {
+    digests.iter().find(|(kind, _)| kind == name).and_then(|(_, value)| hex(value))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test should stop")]
+    use super::*;
+
+    fn read(text: &str) -> Result<Lists, NodeError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.txt");
+        std::fs::write(&path, text).unwrap();
+        Lists::read(&[path])
+    }
+
+    #[test]
+    fn a_list_names_by_any_of_three_digests() {
+        let named = Named::of(b"abc");
+        for (line, by) in [
+            ("900150983cd24fb0d6963f7d28e17f72", "md5"),
+            ("A9993E364706816ABA3E25717850C26C9CD0D89D,picture", "sha1"),
+            ("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  *x", "sha256"),
+        ] {
+            let lists = read(&format!("digest,name\n# words\n\n{line}\n")).unwrap();
+            assert_eq!(lists.find(&named).map(|(_, by)| by), Some(by));
+            assert_eq!(lists.find(&Named::of(b"abd")), None);
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_none_is_refused() {
+        for text in [
+            "",
+            "# nothing\n",
+            "digest\n",
+            "d41d8cd98f00b204e9800998ecf8427e\nnot a digest\n",
+            "d41d8cd98f00b204e9800998ecf8427e\n+41d8cd98f00b204e9800998ecf8427e\n",
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(matches!(error, NodeError::WithheldList { .. }), "{text:?}: {error}");
+        }
+        assert!(matches!(Lists::read(&["/no/such/list".into()]), Err(NodeError::WithheldList { .. })));
+    }
+}
