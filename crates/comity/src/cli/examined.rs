@@ -142,7 +142,7 @@ impl Report {
             }
         }
         self.names.insert(one.exhibit, name);
-        let weight: u32 = one.findings.iter().map(weight).sum();
+        let weight = telling(&one.findings);
         if weight == 0 {
             return;
         }
@@ -259,6 +259,20 @@ fn said(finding: &Finding, on: ExhibitId) -> String {
     }
 }
 
+/// How much an exhibit says: of each kind as much as is told of it, so that many addresses are not more than one
+/// configuration.
+fn telling(all: &[Finding]) -> u32 {
+    let mut kinds: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for finding in all {
+        kinds.entry(findings::kind(&finding.body)).or_default().push(weight(finding));
+    }
+    let told = |mut weights: Vec<u32>| -> u32 {
+        weights.sort_unstable_by_key(|w| std::cmp::Reverse(*w));
+        weights.iter().take(TOGETHER).sum()
+    };
+    kinds.into_values().map(told).sum()
+}
+
 /// How much a finding says to a responder; 0 for what every exhibit has.
 fn weight(finding: &Finding) -> u32 {
     let sure = u32::from(finding.confidence.percent());
@@ -272,6 +286,8 @@ fn weight(finding: &Finding) -> u32 {
         },
         FindingBody::Family { .. } => 400,
         FindingBody::RuleMatch { .. } => 200,
+        // A script names many calls; what a document would do by itself tells more.
+        FindingBody::ActiveContent { what, .. } if what == "suspicious-call" => sure / 4,
         FindingBody::ActiveContent { .. } => 100,
         FindingBody::Capability { .. } => sure / 5,
         FindingBody::Text { what, .. } => match what.as_str() {

@@ -5,7 +5,9 @@
 //! through and answers EPERM to the rest.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -125,10 +127,21 @@ pub fn prepare() {
     }
 }
 
+/// Memory may be mapped, but not as code: the third argument of `mmap` has no `PROT_EXEC`.
+fn not_executable() -> Result<SeccompRule, SandboxError> {
+    let wrong = |e: seccompiler::BackendError| SandboxError::Seccomp(e.to_string());
+    let code = libc::PROT_EXEC.cast_unsigned().into();
+    let without = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(code), 0);
+    SeccompRule::new(vec![without.map_err(wrong)?]).map_err(wrong)
+}
+
 fn filter(code: bool) -> Result<BpfProgram, SandboxError> {
     let wrong = |e: &dyn std::fmt::Display| SandboxError::Seccomp(e.to_string());
     let more: &[i64] = if code { FOR_CODE } else { &[] };
-    let rules: BTreeMap<i64, Vec<_>> = ALLOWED.iter().chain(more).map(|&n| (n, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<_>> = ALLOWED.iter().chain(more).map(|&n| (n, Vec::new())).collect();
+    if !code {
+        rules.insert(libc::SYS_mmap, vec![not_executable()?]);
+    }
     let arch = std::env::consts::ARCH.try_into().map_err(|e| wrong(&e))?;
     SeccompFilter::new(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow, arch)
         .map_err(|e| wrong(&e))?
@@ -200,11 +213,24 @@ fn others(tried: &mut dyn FnMut(&str, bool)) {
     tried("started a program", std::process::Command::new("/bin/true").spawn().is_ok());
 }
 
+/// Whether a page of memory can be mapped that could be run.
+#[expect(unsafe_code, reason = "no safe interface maps memory as code; nothing is written to it or run")]
+fn maps_code() -> bool {
+    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+    let how = ProtFlags::READ | ProtFlags::EXEC;
+    // SAFETY: the kernel chooses a place that nothing uses, nobody gets the address, and it is given back at once.
+    unsafe {
+        let page = mmap_anonymous(std::ptr::null_mut(), 4096, how, MapFlags::PRIVATE);
+        page.is_ok_and(|page| munmap(page, 4096).is_ok())
+    }
+}
+
 /// Its own memory and limits.
 fn own(tried: &mut dyn FnMut(&str, bool)) {
     use rustix::fs::{MemfdFlags, memfd_create};
     tried("took four gigabytes", Vec::<u8>::new().try_reserve_exact(4 << 30).is_ok());
     tried("made a file in memory", memfd_create("comity-probe", MemfdFlags::CLOEXEC).is_ok());
+    tried("mapped memory as code", maps_code());
     tried("set a limit", limit(Resource::Core, 0).is_ok());
     // What makes code of rules would make code of anything.
     let set = malware::rules::RuleSet {

@@ -70,6 +70,7 @@ fn what_a_child_must_not_do_can_be_done_outside() {
         "started a program",
         "took four gigabytes",
         "made a file in memory",
+        "mapped memory as code",
         "set a limit",
         "made code",
     ] {
