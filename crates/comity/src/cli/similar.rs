@@ -16,6 +16,9 @@ pub async fn near(node: &Node, what: &OsStr, top: Option<usize>, out: &mut Out) 
     let sought = Sought::read(what).map_err(crate::node::error::NodeError::from)?;
     let found = node.near(&sought, top.unwrap_or(TOP)).await?;
     found.iter().for_each(|one| out.object(one));
+    if top == Some(0) {
+        return Ok(());
+    }
     if found.is_empty() {
         out.line("No other exhibit of this home has a digest that could be compared.");
         return Ok(());

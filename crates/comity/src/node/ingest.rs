@@ -645,11 +645,7 @@ pub fn examined(kind: ExhibitKind) -> bool {
     !kind.telemetry()
         && !matches!(
             kind,
-            ExhibitKind::Unknown
-                | ExhibitKind::Text
-                | ExhibitKind::ZeekOther
-                | ExhibitKind::Bundle
-                | ExhibitKind::Receipt
+            ExhibitKind::Text | ExhibitKind::ZeekOther | ExhibitKind::Bundle | ExhibitKind::Receipt
         )
 }
 

@@ -71,8 +71,8 @@ pub enum SimilarError {
         most: u64,
     },
     /// A child said nothing of the file.
-    #[error("no digest of `{path}` was made")]
-    #[diagnostic(code("CMT-0574"), help("`comity doctor` says whether children can work"))]
+    #[error("`{path}` is of a kind that has no digests to compare by: a log, a list, or a partner's paper")]
+    #[diagnostic(code("CMT-0574"), help("ask about a sample, a document or a container"))]
     NotExamined {
         /// The path.
         path: String,

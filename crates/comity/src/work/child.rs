@@ -222,7 +222,12 @@ fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::R
         }
     };
     match opened.kind {
-        ExhibitKind::Pe | ExhibitKind::Elf | ExhibitKind::MachO => {
+        // What nobody recognises may be a sample without its head: it has digests, and may hold a configuration.
+        ExhibitKind::Pe
+        | ExhibitKind::Elf
+        | ExhibitKind::MachO
+        | ExhibitKind::Unknown
+        | ExhibitKind::Text => {
             let mut bytes = Vec::new();
             opened.reader.take(WHOLE).read_to_end(&mut bytes)?;
             malware::examine(&bytes).into_iter().for_each(&mut sink);
