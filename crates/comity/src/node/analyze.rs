@@ -27,6 +27,8 @@ const ALIKE: u32 = 60;
 const MOST_MONEY: u64 = 256 << 20;
 /// Alike pairs that become findings.
 const MOST_PAIRS: usize = 5_000;
+/// Per cent of functions that two samples have in common before it is told: below lie libraries that few others have.
+const SHARED_LEAST: u8 = 15;
 /// Days before and after the seen ones for which generated names are matched.
 const DAYS_AROUND: i32 = 2;
 
@@ -224,6 +226,7 @@ impl Node {
     async fn correlate(&self) -> Result<u64, NodeError> {
         let tables = self.tables().await?;
         let mut found: Vec<Finding> = self.alike().await?;
+        found.extend(self.shared_code().await?);
         found.extend(self.money_together().await?);
         let beacons = tables.command_and_control(&C2Options::default()).await?;
         found.extend(
@@ -308,6 +311,24 @@ impl Node {
         Ok(found.into_iter().map(|(both, finding)| finding.seal(both.to_vec())).collect())
     }
 
+    /// Samples that have functions in common, by their sketches.
+    async fn shared_code(&self) -> Result<Vec<Finding>, NodeError> {
+        let mut samples = Vec::new();
+        for finding in self.of_kind("code").await? {
+            if let (Some(sketch), [exhibit]) =
+                (malware::CodeSketch::of_finding(&finding.body), finding.exhibits.as_slice())
+            {
+                samples.push((*exhibit, sketch));
+            }
+        }
+        let work = move || {
+            malware::shared_code_findings(&malware::shared_code(&samples, SHARED_LEAST, MOST_PAIRS))
+        };
+        let found = tokio::task::spawn_blocking(work).await;
+        let found = found.map_err(|e| WorkError::Refused(format!("the comparing thread ended: {e}")))?;
+        Ok(found.into_iter().map(|(both, finding)| finding.seal(both.to_vec())).collect())
+    }
+
     /// Correlators state anew what they state: what an earlier run said of fewer exhibits is refuted by what is said now.
     async fn supersede(&self, found: &[Finding]) -> Result<(), NodeError> {
         let ids: BTreeSet<_> = found.iter().map(|f| f.id).collect();
@@ -315,7 +336,7 @@ impl Node {
         // The new ones first, so that a refutation names what is there.
         let now = self.clock.now();
         findings::put(&mut tx, found, now).await?;
-        for kind in ["beacon", "generated-names", "activity"] {
+        for kind in ["beacon", "generated-names", "activity", "shared-code"] {
             let Some(by) = found.iter().find(|f| findings::kind(&f.body) == kind) else { continue };
             for old in self.of_kind(kind).await? {
                 if old.examiner == by.examiner && !ids.contains(&old.id) {
