@@ -321,9 +321,8 @@ impl Node {
                 samples.push((*exhibit, sketch));
             }
         }
-        let work = move || {
-            malware::shared_code_findings(&malware::shared_code(&samples, SHARED_LEAST, MOST_PAIRS))
-        };
+        let work =
+            move || malware::shared_code_findings(&malware::shared_code(&samples, SHARED_LEAST, MOST_PAIRS));
         let found = tokio::task::spawn_blocking(work).await;
         let found = found.map_err(|e| WorkError::Refused(format!("the comparing thread ended: {e}")))?;
         Ok(found.into_iter().map(|(both, finding)| finding.seal(both.to_vec())).collect())

@@ -1,5 +1,8 @@
 //! The laboratory: what lies in exhibits becomes exhibits, each with its custody.
 
+#[path = "../../../malware/tests/made/program.rs"]
+mod made;
+
 use crate::support;
 use base64::Engine as _;
 use comity::node::Node;
@@ -364,4 +367,28 @@ fn a_list_of_digests_is_clustered_without_a_home() {
         let (exit, said, _) = run(text, &[]);
         assert!(exit == 1 && said.contains(code), "{said}");
     }
+}
+
+/// Two programs with half of their functions in common, and one with others: told once, and anew when there is more to tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_that_share_code_are_told() {
+    let (_folder, node) = home().await;
+    let one = take_in(&node, "one.bin", made::program(0..60, 1)).await;
+    let two = take_in(&node, "two.bin", made::program(30..90, 2)).await;
+    take_in(&node, "three.bin", made::program(500..560, 3)).await;
+    node.analyze(&|_| ()).await.unwrap();
+    let found: Vec<Finding> = node.of_kind("shared-code").await.unwrap();
+    let [Finding { body: FindingBody::SharedCode { percent, functions, .. }, exhibits, .. }] =
+        found.as_slice()
+    else {
+        panic!("{found:?}")
+    };
+    let mut both = vec![one.id, two.id];
+    both.sort();
+    // 30 of 90 functions.
+    assert_eq!((exhibits, *percent, *functions), (&both, 33, 60));
+    assert_eq!(node.analyze(&|_| ()).await.unwrap().new_findings, 0);
+    take_in(&node, "four.bin", made::program(45..105, 4)).await;
+    node.analyze(&|_| ()).await.unwrap();
+    assert_eq!(node.of_kind("shared-code").await.unwrap().len(), 2, "with two, and not with one: 15 of 105");
 }
