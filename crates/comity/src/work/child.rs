@@ -23,8 +23,6 @@ pub const EXIT_UNCONFINED: u8 = 97;
 const BATCH: usize = 2048;
 /// How much of an exhibit is looked at to tell its kind.
 const HEAD: usize = 64 << 10;
-/// The largest exhibit that is examined whole (samples are read into memory).
-pub(super) const WHOLE: u64 = 1 << 30;
 
 /// Runs a child to its end; never returns to the node's own code.
 pub fn run(arguments: &[String]) -> u8 {
@@ -228,9 +226,8 @@ fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::R
         | ExhibitKind::MachO
         | ExhibitKind::Unknown
         | ExhibitKind::Text => {
-            let mut bytes = Vec::new();
-            opened.reader.take(WHOLE).read_to_end(&mut bytes)?;
-            malware::examine(&bytes).into_iter().for_each(&mut sink);
+            let mut reader = opened.reader;
+            malware::Sample::read(&mut reader)?.examine().into_iter().for_each(&mut sink);
         }
         kind @ (ExhibitKind::SandboxReport | ExhibitKind::DatabaseDump) => {
             let mut reader = opened.reader;
@@ -250,11 +247,19 @@ fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::R
 
 /// Opens one layer: each member goes up as soon as it is decoded, then what was found.
 fn unpack(opened: Opened, opening: &Opening, out: &mut impl Write) -> io::Result<()> {
-    let kind = opened.kind;
-    // One byte more than a container may have, so that it is told as too large and not as cut.
-    let most = if kind.program() { WHOLE } else { malware::CONTAINER + 1 };
-    let mut bytes = Vec::new();
-    opened.reader.take(most).read_to_end(&mut bytes)?;
+    let mut reader = opened.reader;
+    let program = opened.kind.program();
+    let sample = malware::Sample::read(&mut reader)?;
+    let findings = sample.examine();
+    let cut = (sample.held().len() as u64) < sample.len();
+    let mut bytes = sample.into_held();
+    if cut && program {
+        // An archive behind a program is opened where all of it is held.
+        bytes.clear();
+    } else if cut {
+        // One byte more than a container may have: it is told as too large and not as cut.
+        bytes.push(0);
+    }
     let most = malware::Limits::default();
     let limits = malware::Limits {
         depth: opening.depth,
@@ -273,7 +278,7 @@ fn unpack(opened: Opened, opening: &Opening, out: &mut impl Write) -> io::Result
     if let Some(e) = broken {
         return Err(e);
     }
-    for finding in malware::examine(&bytes).into_iter().chain(unpacked.findings) {
+    for finding in findings.into_iter().chain(unpacked.findings) {
         Frame::Finding(Box::new(finding)).write(out)?;
     }
     Frame::Summary(Summary::default()).write(out)

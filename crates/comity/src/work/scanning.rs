@@ -5,10 +5,11 @@
 //! subverted one can spoil are matches of rules on what it scans after; the other findings on an exhibit are made by a
 //! child that sees nothing else. A child that fails on an exhibit is ended, and a fresh one takes the next.
 
-use super::child::{WHOLE, open, receive};
+use super::child::{open, receive};
 use super::input::Input;
 use super::pool::{Pool, Ready, Watch, WorkError, ended, hand_over, hear};
 use super::protocol::{Frame, Mode, Request, RuleTexts, Summary};
+use malware::Sample;
 use malware::rules::{RuleSet, Scanner, compile, rule_set_findings};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -111,14 +112,12 @@ pub(super) fn serve() -> io::Result<()> {
     }
     end(&mut out)?;
     let mut scanner = done.compiled.as_ref().map(Scanner::new);
-    let mut bytes = Vec::new();
     while let Some((request, file)) = receive()? {
         if request.mode != Mode::Scan {
             return Err(io::Error::other("a child with rules only scans"));
         }
-        bytes.clear();
-        open(file)?.reader.take(WHOLE).read_to_end(&mut bytes)?;
-        for (set, finding) in scanner.as_mut().map(|s| s.scan(&bytes)).unwrap_or_default() {
+        let sample = Sample::read(&mut open(file)?.reader)?;
+        for (set, finding) in scanner.as_mut().map(|s| s.scan_sample(&sample)).unwrap_or_default() {
             Frame::OfSet(set, Box::new(finding)).write(&mut out)?;
         }
         end(&mut out)?;
