@@ -17,6 +17,8 @@ cargo xtask <command> [-- arguments]
   bench malware [--files FOLDER] [--rules FOLDER] [--python PYTHON] [--small]
           the table of ours beside peers, processor time; what is not named is fetched by name into the cache
           (programs, peers) or generated (rules, documents)
+  oracle malware [--files FOLDER]… [--rules FOLDER] [--python PYTHON] [--small]
+          the laboratory held against other readers, file by file; fails where a difference has no listed reason
   comity  build and run `comity` with the arguments after `--`
 ";
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "lint" => lint(),
         "quality" => quality(&rest),
         "bench" => bench(&rest),
+        "oracle" => oracle(&rest),
         _ => {
             print!("{HELP}");
             return if matches!(command.as_str(), "" | "help" | "--help" | "-h") {
@@ -146,6 +149,21 @@ fn bench(rest: &[String]) -> bool {
     }
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/malware/Cargo.toml");
     run(cargo().args(["run", "--release", "--manifest-path", manifest, "--"]).args(given))
+}
+
+/// Ours and other readers over the same files: the harness is a part of the bench.
+fn oracle(rest: &[String]) -> bool {
+    match rest {
+        [subject, given @ ..] if subject == "malware" => {
+            let mut words = vec!["malware".to_owned(), "oracle".to_owned()];
+            words.extend_from_slice(given);
+            bench(&words)
+        }
+        _ => {
+            eprintln!("say of what: cargo xtask oracle malware");
+            false
+        }
+    }
 }
 
 fn lint() -> bool {

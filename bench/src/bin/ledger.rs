@@ -121,7 +121,8 @@ fn appends(leaves: &[Vec<u8>]) -> PathBuf {
         (0..TASKS).map(|t| leaves.iter().skip(t).step_by(TASKS).cloned().collect()).collect();
     let (took, cpu, wall) = measured(|| {
         runtime.block_on(async {
-            let spawned: Vec<_> = work.into_iter().map(|mine| tokio::spawn(task(group.clone(), mine))).collect();
+            let spawned: Vec<_> =
+                work.into_iter().map(|mine| tokio::spawn(task(group.clone(), mine))).collect();
             let mut took = Vec::new();
             for task in spawned {
                 took.extend(task.await.expect("a task"));
@@ -206,7 +207,10 @@ fn verification(path: &Path) {
         let (tree, cpu, wall) =
             measured(|| ledger::verify_tree(&read, &trust, Some(&stored)).expect("a whole log"));
         let wall = wall.as_secs_f64();
-        println!("verify {} leaves, every byte up to the signed root: {wall:.2} s, {cpu:.2} CPU-s", tree.head.size);
+        println!(
+            "verify {} leaves, every byte up to the signed root: {wall:.2} s, {cpu:.2} CPU-s",
+            tree.head.size
+        );
         let (log, cpu, wall) =
             measured(|| ledger::verify_log(&read, &trust, Some(&stored)).expect("a whole log"));
         let wall = wall.as_secs_f64();
