@@ -120,6 +120,12 @@ def of_telfhash(path, data):
     return {"telfhash": "" if value in ("-", None, "tnull") else value.lower()}
 
 
+def symhash(image):
+    """Anomali's: external undefined names, sorted, joined by commas."""
+    external = {s.name for s in image.symbols if s.raw_type & 0x0E == 0 and s.raw_type & 1 and s.raw_type & 0xE0 == 0 and s.name}
+    return hashlib.md5(",".join(sorted(external)).encode()).hexdigest() if external else ""
+
+
 def of_lief_macho(path, data):
     if data[:4] not in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe"):
         return None
@@ -127,12 +133,11 @@ def of_lief_macho(path, data):
     if fat is None:
         return None
     image = fat.at(0)
-    # Anomali's symhash: external undefined names, sorted, joined by commas.
-    wanted = sorted({s.name for s in image.symbols if s.raw_type & 0x0E == 0 and s.raw_type & 1 and s.raw_type & 0xE0 == 0 and s.name})
+    images = [symhash(fat.at(n)) for n in range(fat.size)]
     return {
         "sections": [[s.segment_name, s.name, s.virtual_address, s.size, s.offset] for s in image.sections],
         "needed": [library.name for library in image.libraries if library.command != lief.MachO.LoadCommand.TYPE.ID_DYLIB],
-        "symhash": hashlib.md5(",".join(wanted).encode()).hexdigest() if wanted else "",
+        "symhash": list(dict.fromkeys(one for one in images if one)),
         "images": fat.size,
     }
 
