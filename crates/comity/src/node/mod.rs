@@ -275,8 +275,24 @@ impl Node {
         self.telemetry.sweep(&self.home, &self.state).await?;
         // Objects that this process writes are spared by the vault itself.
         self.vault.sweep(Timestamp(i64::MAX)).await?;
+        self.sweep_ledger()?;
         self.sequencer.run().await?;
         self.finish_erasures().await
+    }
+
+    /// Takes away what writes of a killed process left in the ledger's folder under names of their own: no part of the log.
+    fn sweep_ledger(&self) -> Result<(), NodeError> {
+        let root = self.home.ledger();
+        for file in verify::ledger_files(&root).1 {
+            let path = root.join(file);
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(NodeError::file("sweeping", &path, e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Makes everything durable and lets the home go.

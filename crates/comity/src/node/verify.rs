@@ -227,7 +227,7 @@ pub(super) fn bounded(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>
 
 /// Every file of the ledger's folder but the checkpoint: those that belong to the log by their name, and what a
 /// cut-short write left (`name#123`).
-fn ledger_files(root: &Path) -> (Vec<String>, Vec<String>) {
+pub(super) fn ledger_files(root: &Path) -> (Vec<String>, Vec<String>) {
     let mut folders: Vec<PathBuf> = vec![root.to_owned()];
     let (mut stored, mut cut) = (Vec::new(), Vec::new());
     while let Some(folder) = folders.pop() {

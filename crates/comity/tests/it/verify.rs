@@ -184,6 +184,16 @@ async fn what_a_cut_short_command_leaves_is_a_note() {
     let codes: Vec<&str> = seen.notes.iter().map(|n| n.code.as_str()).collect();
     assert!(codes.contains(&"CMT-1028") && codes.contains(&"CMT-1153"), "{codes:?}");
     assert_eq!(seen.ledger, before.ledger);
+    // Opened to work with, the home is tidied.
+    node.close().await.unwrap();
+    let node = comity::node::Node::open(&home.options, "test").await.unwrap();
+    let seen = look(&node).await;
+    assert!(
+        seen.whole() && seen.notes.iter().all(|n| n.code != "CMT-1153"),
+        "{:?} {:?}",
+        seen.problems,
+        seen.notes
+    );
 }
 
 /// A home whose ledger was changed cannot be worked with, and can be verified.
