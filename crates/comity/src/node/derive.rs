@@ -131,12 +131,7 @@ impl Node {
             && let Some(listed) = lists.find(&Named::of(&bytes))
         {
             // No exhibit is made of it: it lies sealed in what it came out of, which is withheld with all around it.
-            let now = self.clock.now();
-            return Ok(standing
-                .chain
-                .iter()
-                .map(|id| self.must_not_be_viewed(*id, listed, true, now))
-                .collect());
+            return self.withhold(&standing.chain, listed, true).await;
         }
         // Two members of one name are two names here.
         let times = names.entry(path.clone()).or_default();

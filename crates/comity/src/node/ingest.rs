@@ -325,7 +325,12 @@ impl Node {
         drop(conn);
         let listed = self.lists().await?.find(&Named { sha256: sealed.id.0.0, others });
         match known {
-            Some(known) => self.again(&name, &sealed, &known, manner).await,
+            Some(known) => {
+                if let Some(listed) = listed {
+                    self.withhold_again(&known, listed).await?;
+                }
+                self.again(&name, &sealed, &known, manner).await
+            }
             None => self.first_time(name, sealed, copy, listed, manner).await,
         }
     }
@@ -450,7 +455,7 @@ impl Node {
             erased_at: None,
         };
         let mut jobs = Vec::new();
-        if examined(heard.kind) {
+        if listed.is_none() && examined(heard.kind) {
             jobs.push(NewJob::new("examine", &sealed.id.to_string(), &heard.kind, now)?);
         }
         let rows = heard.files.iter().map(|f| f.records).sum();

@@ -180,6 +180,18 @@ impl Node {
         .seal(vec![on])
     }
 
+    /// The same of each of these that is not withheld yet: told again, a clock would begin anew.
+    pub(super) async fn withhold(
+        &self,
+        these: &[ExhibitId],
+        listed: Listed,
+        inside: bool,
+    ) -> Result<Vec<Finding>, NodeError> {
+        let (told, now) = (self.withheld().await?, self.clock.now());
+        let new = these.iter().filter(|id| !told.contains(id));
+        Ok(new.map(|id| self.must_not_be_viewed(*id, listed, inside, now)).collect())
+    }
+
     /// Exhibits that are listed themselves: nothing is read out of them.
     pub(super) async fn listed(&self) -> Result<BTreeSet<ExhibitId>, NodeError> {
         let all = self.of_kind("withheld").await?.into_iter();
@@ -245,6 +257,21 @@ impl Node {
         }
         let batch = Batch { findings: found, ..Batch::default() };
         Ok(commit(&self.state, &batch, now).await?.new_findings)
+    }
+
+    /// What is here already comes again, and a list that came since names it by a digest that only its bytes tell.
+    pub(super) async fn withhold_again(
+        &self,
+        known: &exhibits::Exhibit,
+        listed: Listed,
+    ) -> Result<(), NodeError> {
+        let mut found = self.withhold(&[known.id], listed, false).await?;
+        if !found.is_empty() {
+            let (told, now) = (self.withheld().await?, self.clock.now());
+            found.extend(self.around(known.derived_from, listed, &told, now).await?);
+        }
+        commit(&self.state, &Batch { findings: found, ..Batch::default() }, self.clock.now()).await?;
+        Ok(())
     }
 
     /// The same of every container around it that is not withheld already.

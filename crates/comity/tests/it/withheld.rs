@@ -171,6 +171,27 @@ async fn a_list_that_comes_later_withholds_what_is_here() {
     assert!(doctor.contains("2 exhibits must not be viewed"), "{doctor}");
 }
 
+/// A text has no digests of an examiner's: a list that names it by MD5 is met when its bytes come again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_again_is_held_against_the_lists_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    let words = b"words that nobody may look at\n";
+    let exhibit = take_in(&node, "a.txt", words).await.taken[0].exhibit;
+    node.close().await.unwrap();
+    let list = folder.path().join("list.txt");
+    let (md5, _) = malware::Hashed::of(words);
+    std::fs::write(&list, md5.iter().map(|b| format!("{b:02x}")).collect::<String>()).unwrap();
+    name_list(folder.path(), &list);
+    let node = Node::open(&options, "test").await.unwrap();
+    for _ in 0..2 {
+        take_in(&node, "a.txt", words).await;
+        assert_eq!(node.of_kind("withheld").await.unwrap().len(), 1, "its clock runs once");
+    }
+    assert_eq!(node.withheld().await.unwrap(), [exhibit].into());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_list_a_home_takes_in_nothing() {
     let folder = tempfile::tempdir().unwrap();
