@@ -5,12 +5,15 @@ use libfuzzer_sys::fuzz_target;
 use std::ops::ControlFlow;
 use terms::ExhibitKind;
 
-const KINDS: [ExhibitKind; 5] = [
+const KINDS: [ExhibitKind; 8] = [
     ExhibitKind::Pcap,
     ExhibitKind::Pcapng,
     ExhibitKind::ZeekConn,
     ExhibitKind::ZeekDns,
     ExhibitKind::SinkholeLog,
+    ExhibitKind::ZeekHttp,
+    ExhibitKind::ZeekSsl,
+    ExhibitKind::ZeekX509,
 ];
 
 fuzz_target!(|bytes: &[u8]| {

@@ -68,23 +68,33 @@ fn json_line(head: &[u8]) -> Option<ExhibitKind> {
     match first.get("_path").and_then(Value::as_str) {
         Some("conn") if host => return Some(ExhibitKind::ZeekConn),
         Some("dns") if host => return Some(ExhibitKind::ZeekDns),
+        Some("http") if host => return Some(ExhibitKind::ZeekHttp),
+        Some("ssl") if host => return Some(ExhibitKind::ZeekSsl),
+        Some("x509") if has("ts") => return Some(ExhibitKind::ZeekX509),
         Some(_) if has("ts") => return Some(ExhibitKind::ZeekOther),
         _ => {}
     }
     if !has("ts") {
         return None;
     }
+    if has("certificate.subject") || has("certificate_subject") {
+        return Some(ExhibitKind::ZeekX509);
+    }
     if !host {
         return has("uid").then_some(ExhibitKind::ZeekOther);
     }
     // A DNS record always has its transaction or its question; a connection record always has `proto`, and its
-    // state or history. Other logs (http, ssl) have neither.
+    // state or history; a request its depth; a handshake says whether it was established.
     if has("query") || (has("trans_id") && has("proto")) || has("qtype_name") {
         Some(ExhibitKind::ZeekDns)
     } else if has("conn_state")
         || (has("proto") && (has("history") || has("orig_pkts") || has("missed_bytes")))
     {
         Some(ExhibitKind::ZeekConn)
+    } else if has("trans_depth") && (has("method") || has("host") || has("status_code")) {
+        Some(ExhibitKind::ZeekHttp)
+    } else if has("established") && has("resumed") {
+        Some(ExhibitKind::ZeekSsl)
     } else {
         Some(ExhibitKind::ZeekOther)
     }

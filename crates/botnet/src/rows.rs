@@ -67,10 +67,10 @@ pub struct FlowRow {
 pub struct DnsRow {
     /// When it was asked, microseconds UTC since 1970.
     pub ts: i64,
-    /// Who asked.
-    pub client: IpAddr,
-    /// Who was asked.
-    pub server: IpAddr,
+    /// Who asked; none in passive DNS, which keeps names and no askers.
+    pub client: Option<IpAddr>,
+    /// Who was asked; none in passive DNS.
+    pub server: Option<IpAddr>,
     /// The name: lower case, no final dot; empty where the log has none.
     pub query: String,
     /// Type asked for (`A`, `AAAA`, `TXT`).
@@ -79,6 +79,97 @@ pub struct DnsRow {
     pub rcode: Option<String>,
     /// Answers as text; at most 64 of at most 300 bytes.
     pub answers: Vec<String>,
+}
+
+/// One HTTP request with its response, where one was seen (RFC 9110, RFC 9112).
+///
+/// Queries, fragments, path parameters and credentials in addresses are never in it (`docs/telemetry.md` says why).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRow {
+    /// When it was asked, microseconds UTC since 1970.
+    pub ts: i64,
+    /// Who asked.
+    pub source: IpAddr,
+    /// Its port.
+    pub source_port: u16,
+    /// Who was asked.
+    pub remote: IpAddr,
+    /// Its port.
+    pub remote_port: u16,
+    /// Method (`GET`); none where only the response was seen.
+    pub method: Option<String>,
+    /// Field `Host`: lower case, with its port where one is written; at most 300 bytes.
+    pub host: Option<String>,
+    /// Target without query; at most 1,024 bytes.
+    pub uri: Option<String>,
+    /// Bytes of the target that were left out because they may hold personal data; 0 where nothing was.
+    pub uri_dropped: u32,
+    /// Field `User-Agent`; at most 512 bytes.
+    pub user_agent: Option<String>,
+    /// Field `Referer` without query; at most 1,024 bytes.
+    pub referrer: Option<String>,
+    /// Version as written (`1.1`).
+    pub version: Option<String>,
+    /// Status of the response.
+    pub status: Option<u16>,
+    /// Bytes of the request's body; 0 where not known.
+    pub sent: i64,
+    /// Bytes of the response's body; 0 where not known.
+    pub received: i64,
+    /// Type of the response's body, without parameters (`text/html`): what the sensor found, or the server says.
+    pub mime: Option<String>,
+    /// Whether the sensor says that the source is on its own side.
+    pub source_local: Option<bool>,
+    /// Whether the sensor says that the remote is on its own side.
+    pub remote_local: Option<bool>,
+}
+
+/// One TLS handshake (RFC 8446, RFC 5246), or one certificate that a sensor keeps a log of its own for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsRow {
+    /// When it began, microseconds UTC since 1970.
+    pub ts: i64,
+    /// Who called; none in a log of certificates.
+    pub source: Option<IpAddr>,
+    /// Its port.
+    pub source_port: u16,
+    /// Who was called; none in a log of certificates.
+    pub remote: Option<IpAddr>,
+    /// Its port.
+    pub remote_port: u16,
+    /// Version agreed on, as Zeek writes it (`TLSv12`); none where the server did not answer.
+    pub version: Option<String>,
+    /// Cipher suite agreed on: its IANA name, or its number in four hexadecimal digits.
+    pub cipher: Option<String>,
+    /// Name that the client asked for (RFC 6066 section 3): lower case, no final dot.
+    pub sni: Option<String>,
+    /// Protocol agreed on above TLS (RFC 7301), or the first that the client offers in a capture of TLS 1.3.
+    pub alpn: Option<String>,
+    /// JA3 of the client: 32 hexadecimal digits.
+    pub ja3: Option<String>,
+    /// JA3S of the server: 32 hexadecimal digits.
+    pub ja3s: Option<String>,
+    /// JA4 of the client.
+    pub ja4: Option<String>,
+    /// SHA-256 of the server's own certificate, 64 hexadecimal digits; `fuid:` and Zeek's file id where a log has no
+    /// digest.
+    pub certificate: Option<String>,
+    /// The certificate's subject; none for a client's certificate, which names a person.
+    pub subject: Option<String>,
+    /// The certificate's issuer.
+    pub issuer: Option<String>,
+    /// From when it is valid, microseconds UTC since 1970.
+    pub not_before: Option<i64>,
+    /// Until when it is valid.
+    pub not_after: Option<i64>,
+    /// Whether an earlier session was taken up again.
+    pub resumed: Option<bool>,
+    /// Whether the handshake came to its end.
+    pub established: Option<bool>,
+    /// Whether the sensor says that the source is on its own side.
+    pub source_local: Option<bool>,
+    /// Whether the sensor says that the remote is on its own side.
+    pub remote_local: Option<bool>,
 }
 
 /// One hit on a sinkhole (`comity.sinkhole/1`).
@@ -109,6 +200,23 @@ pub enum Row {
     Dns(DnsRow),
     /// For table `sightings`.
     Hit(HitRow),
+    /// For table `http`.
+    Http(Box<HttpRow>),
+    /// For table `tls`.
+    Tls(Box<TlsRow>),
+}
+
+impl Row {
+    /// When it happened, microseconds UTC since 1970.
+    pub const fn ts(&self) -> i64 {
+        match self {
+            Self::Flow(r) => r.ts,
+            Self::Dns(r) => r.ts,
+            Self::Hit(r) => r.event,
+            Self::Http(r) => r.ts,
+            Self::Tls(r) => r.ts,
+        }
+    }
 }
 
 /// Records left out for one reason.

@@ -1,11 +1,14 @@
 //! Telemetry tables: their Arrow schemas and immutable Parquet files of them.
 //!
+//! Every column is described in `docs/telemetry.md`, and a test holds that page to the schemas here.
 //! A file holds at most [`ROWS_PER_FILE`] rows of one table, sorted by time, in row groups of [`ROWS_PER_GROUP`], so
 //! that a question about a week reads that week only. Files are written once, under new names; which of them count is
 //! said by the state store's manifest.
 //! Times are INT64 microseconds UTC, text is UTF8, exhibits are 64 hexadecimal digits.
 
-use crate::prepare::{Prepared, PreparedDns, PreparedFlow, PreparedSighting};
+mod web;
+
+use crate::prepare::{Prepared, PreparedDns, PreparedFlow, PreparedHttp, PreparedSighting, PreparedTls};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder,
 };
@@ -33,11 +36,15 @@ pub enum Table {
     Dns,
     /// Bots on channels.
     Sightings,
+    /// Who asked for which page.
+    Http,
+    /// Who spoke TLS with whom, and certificates.
+    Tls,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 3] = [Self::Flows, Self::Dns, Self::Sightings];
+    pub const ALL: [Self; 5] = [Self::Flows, Self::Dns, Self::Sightings, Self::Http, Self::Tls];
 
     /// The name in SQL and in paths.
     pub const fn name(self) -> &'static str {
@@ -45,6 +52,8 @@ impl Table {
             Self::Flows => "flows",
             Self::Dns => "dns",
             Self::Sightings => "sightings",
+            Self::Http => "http",
+            Self::Tls => "tls",
         }
     }
 
@@ -71,9 +80,9 @@ impl Table {
             ],
             Self::Dns => &[
                 ("ts", Int64, false),
-                ("client", Utf8, false),
+                ("client", Utf8, true),
                 ("client_personal", Boolean, false),
-                ("server", Utf8, false),
+                ("server", Utf8, true),
                 ("query", Utf8, false),
                 ("qtype", Utf8, true),
                 ("rcode", Utf8, true),
@@ -92,6 +101,8 @@ impl Table {
                 ("place", Utf8, false),
                 ("exhibit", Utf8, false),
             ],
+            Self::Http => web::HTTP,
+            Self::Tls => web::TLS,
         };
         let field = |(name, kind, null): &(&str, DataType, bool)| Field::new(*name, kind.clone(), *null);
         Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -139,6 +150,8 @@ pub struct Files {
     flows: Vec<PreparedFlow>,
     dns: Vec<PreparedDns>,
     sightings: Vec<PreparedSighting>,
+    http: Vec<PreparedHttp>,
+    tls: Vec<PreparedTls>,
 }
 
 impl Files {
@@ -165,6 +178,14 @@ impl Files {
                 self.sightings.push(row);
                 full(&mut self.sightings, sightings)
             }
+            Prepared::Http(row) => {
+                self.http.push(*row);
+                full(&mut self.http, web::http)
+            }
+            Prepared::Tls(row) => {
+                self.tls.push(*row);
+                full(&mut self.tls, web::tls)
+            }
         }
     }
 
@@ -182,6 +203,12 @@ impl Files {
         }
         if !self.sightings.is_empty() {
             files.push(sightings(self.sightings)?);
+        }
+        if !self.http.is_empty() {
+            files.push(web::http(self.http)?);
+        }
+        if !self.tls.is_empty() {
+            files.push(web::tls(self.tls)?);
         }
         Ok(files)
     }
@@ -269,9 +296,9 @@ pub fn dns(mut rows: Vec<PreparedDns>) -> Result<File, TableError> {
     let r = &rows;
     let columns = vec![
         int(r.iter().map(|r| r.ts)),
-        text(r.iter().map(|r| r.client.as_str())),
+        maybe(r.iter().map(|r| r.client.as_deref())),
         flag(r.iter().map(|r| r.client_personal)),
-        text(r.iter().map(|r| r.server.as_str())),
+        maybe(r.iter().map(|r| r.server.as_deref())),
         text(r.iter().map(|r| r.query.as_str())),
         maybe(r.iter().map(|r| r.qtype.as_deref())),
         maybe(r.iter().map(|r| r.rcode.as_deref())),

@@ -65,6 +65,18 @@ word_enum! {
         ZeekConn = "zeek-conn",
         /// Zeek dns log, TSV or JSON.
         ZeekDns = "zeek-dns",
+        /// Zeek http log, TSV or JSON.
+        ZeekHttp = "zeek-http",
+        /// Zeek ssl log, TSV or JSON.
+        ZeekSsl = "zeek-ssl",
+        /// Zeek x509 log, TSV or JSON.
+        ZeekX509 = "zeek-x509",
+        /// Events of Suricata, one JSON object a line (`eve.json`).
+        SuricataEve = "suricata-eve",
+        /// Passive DNS in the common output format, one JSON object a line.
+        PassiveDns = "passive-dns",
+        /// Export packets of NetFlow version 5, version 9 or IPFIX, one after the other.
+        NetFlow = "netflow",
         /// Any other Zeek log: sealed, listed, not read into tables.
         ZeekOther = "zeek-other",
         /// Sinkhole hits, one JSON object a line (`comity.sinkhole/1`).
@@ -111,7 +123,17 @@ impl ExhibitKind {
     }
     /// Whether reading it fills telemetry tables.
     pub const fn telemetry(self) -> bool {
-        matches!(self, Self::Pcap | Self::Pcapng | Self::ZeekConn | Self::ZeekDns | Self::SinkholeLog)
+        matches!(
+            self,
+            Self::Pcap
+                | Self::Pcapng
+                | Self::ZeekConn
+                | Self::ZeekDns
+                | Self::ZeekHttp
+                | Self::ZeekSsl
+                | Self::ZeekX509
+                | Self::SinkholeLog
+        )
     }
 }
 

@@ -277,8 +277,8 @@ impl Capture<'_, '_> {
             .extract_if(|_, (ts, _)| few || late(*ts))
             .map(|((client, server, _, query), (ts, qtype))| DnsRow {
                 ts,
-                client: client.0,
-                server,
+                client: Some(client.0),
+                server: Some(server),
                 query,
                 qtype: Some(dns_message::type_name(qtype)),
                 rcode: None,
@@ -300,8 +300,8 @@ impl Capture<'_, '_> {
 fn answered(ts: i64, p: &Packet, m: Message) -> DnsRow {
     DnsRow {
         ts,
-        client: p.to.0,
-        server: p.from.0,
+        client: Some(p.to.0),
+        server: Some(p.from.0),
         query: m.query,
         qtype: Some(dns_message::type_name(m.qtype)),
         rcode: Some(dns_message::rcode_name(m.rcode)),

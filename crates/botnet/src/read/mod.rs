@@ -10,7 +10,10 @@ mod flow_table;
 mod lines;
 mod sinkhole;
 mod values;
+mod web;
 mod zeek_json;
+mod zeek_json_web;
+mod zeek_rows;
 pub(crate) mod zeek_tsv;
 
 use crate::decompress::Bomb;
@@ -73,7 +76,11 @@ pub fn read(
 ) -> Result<Summary, ReadError> {
     let mut out = Out { sink, summary: Summary::default() };
     match kind {
-        ExhibitKind::ZeekConn | ExhibitKind::ZeekDns => zeek(kind, reader, &mut out)?,
+        ExhibitKind::ZeekConn
+        | ExhibitKind::ZeekDns
+        | ExhibitKind::ZeekHttp
+        | ExhibitKind::ZeekSsl
+        | ExhibitKind::ZeekX509 => zeek(kind, reader, &mut out)?,
         ExhibitKind::SinkholeLog => sinkhole::read(reader, &mut out)?,
         ExhibitKind::Pcap | ExhibitKind::Pcapng => capture::read(kind, reader, &mut out)?,
         other => return Err(ReadError::NotTelemetry(other)),

@@ -1,6 +1,6 @@
 //! Zeek logs as JSON, one object a line, with names as Zeek, Corelight (`id_orig_h`) or nested (`id: {orig_h}`) has them.
 
-use super::{Out, ReadError, Why, lines, values, zeek_tsv};
+use super::{Out, ReadError, Why, lines, values, zeek_json_web, zeek_rows};
 use crate::rows::{DnsRow, FlowRow, Row};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use terms::{ExhibitKind, Timestamp};
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Time<'a> {
+pub(super) enum Time<'a> {
     Seconds(f64),
     Text(#[serde(borrow)] Cow<'a, str>),
 }
@@ -24,15 +24,15 @@ enum Word<'a> {
 }
 
 #[derive(Deserialize, Default)]
-struct Ends<'a> {
+pub(super) struct Ends<'a> {
     #[serde(borrow, default)]
-    orig_h: Option<Cow<'a, str>>,
+    pub(super) orig_h: Option<Cow<'a, str>>,
     #[serde(default)]
-    orig_p: Option<u16>,
+    pub(super) orig_p: Option<u16>,
     #[serde(borrow, default)]
-    resp_h: Option<Cow<'a, str>>,
+    pub(super) resp_h: Option<Cow<'a, str>>,
     #[serde(default)]
-    resp_p: Option<u16>,
+    pub(super) resp_p: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -81,10 +81,11 @@ struct Record<'a> {
 
 pub(super) fn read(kind: ExhibitKind, reader: &mut dyn BufRead, out: &mut Out) -> Result<(), ReadError> {
     lines::for_each(reader, out, &mut |out, number, line| {
-        let row = serde_json::from_slice::<Record>(line).map_err(|_| Why::Json).and_then(|r| match kind {
-            ExhibitKind::ZeekDns => dns(r).map(Row::Dns),
-            _ => flow(r).map(Row::Flow),
-        });
+        let row = match kind {
+            ExhibitKind::ZeekConn => record(line).and_then(flow).map(Row::Flow),
+            ExhibitKind::ZeekDns => record(line).and_then(dns).map(Row::Dns),
+            _ => zeek_json_web::row(kind, line),
+        };
         match row {
             Ok(row) => out.row(row),
             Err(why) => {
@@ -95,7 +96,11 @@ pub(super) fn read(kind: ExhibitKind, reader: &mut dyn BufRead, out: &mut Out) -
     })
 }
 
-fn time(t: &Time) -> Result<i64, Why> {
+fn record(line: &[u8]) -> Result<Record<'_>, Why> {
+    serde_json::from_slice(line).map_err(|_| Why::Json)
+}
+
+pub(super) fn time(t: &Time) -> Result<i64, Why> {
     match t {
         Time::Seconds(s) => values::seconds(*s).ok_or(Why::Time),
         Time::Text(text) => match text.parse::<Timestamp>() {
@@ -105,7 +110,7 @@ fn time(t: &Time) -> Result<i64, Why> {
     }
 }
 
-fn end(flat: Option<&Cow<str>>, nested: Option<&Cow<str>>) -> Result<IpAddr, Why> {
+pub(super) fn end(flat: Option<&Cow<str>>, nested: Option<&Cow<str>>) -> Result<IpAddr, Why> {
     values::address(flat.or(nested).ok_or(Why::Address)?.as_bytes())
 }
 
@@ -122,7 +127,7 @@ fn flow(r: Record) -> Result<FlowRow, Why> {
         source_port: r.orig_p.or(id.orig_p).unwrap_or(0),
         remote: end(r.resp_h.as_ref(), id.resp_h.as_ref())?,
         remote_port: r.resp_p.or(id.resp_p).unwrap_or(0),
-        transport: zeek_tsv::transport(r.proto.as_deref().unwrap_or("").as_bytes()),
+        transport: zeek_rows::transport(r.proto.as_deref().unwrap_or("").as_bytes()),
         service: words(r.service.as_ref())?,
         duration: r.duration.map(|d| values::seconds(d).ok_or(Why::Number)).transpose()?,
         sent: bytes(r.orig_bytes)?,
@@ -146,8 +151,8 @@ fn dns(r: Record) -> Result<DnsRow, Why> {
     let answers = r.answers.unwrap_or_default();
     Ok(DnsRow {
         ts: time(&r.ts)?,
-        client: end(r.orig_h.as_ref(), id.orig_h.as_ref())?,
-        server: end(r.resp_h.as_ref(), id.resp_h.as_ref())?,
+        client: Some(end(r.orig_h.as_ref(), id.orig_h.as_ref())?),
+        server: Some(end(r.resp_h.as_ref(), id.resp_h.as_ref())?),
         query: r.query.map(|q| values::name(q.as_bytes())).transpose()?.unwrap_or_default(),
         qtype: code(r.qtype_name.as_ref(), r.qtype)?,
         rcode: code(r.rcode_name.as_ref(), r.rcode)?,

@@ -1,53 +1,76 @@
 //! Zeek logs as text, read by their own header: columns in any order, several headers in one file.
 
-use super::{Out, ReadError, Why, lines, values};
-use crate::rows::{DnsRow, FlowRow, Row, Transport};
+use super::{Out, ReadError, Why, lines, zeek_rows};
 use std::io::BufRead;
 use std::ops::ControlFlow;
 use terms::ExhibitKind;
 
 /// Columns that are read; all others are passed over, labels of a data set among them.
-const COLUMNS: [&[u8]; 20] = [
-    b"ts",
-    b"id.orig_h",
-    b"id.orig_p",
-    b"id.resp_h",
-    b"id.resp_p",
-    b"proto",
-    b"service",
-    b"duration",
-    b"orig_bytes",
-    b"resp_bytes",
-    b"conn_state",
-    b"local_orig",
-    b"local_resp",
-    b"query",
-    b"qtype_name",
-    b"qtype",
-    b"rcode_name",
-    b"rcode",
-    b"answers",
-    b"rtt",
-];
-const TS: usize = 0;
-const ORIG_H: usize = 1;
-const ORIG_P: usize = 2;
-const RESP_H: usize = 3;
-const RESP_P: usize = 4;
-const PROTO: usize = 5;
-const SERVICE: usize = 6;
-const DURATION: usize = 7;
-const ORIG_BYTES: usize = 8;
-const RESP_BYTES: usize = 9;
-const STATE: usize = 10;
-const LOCAL_ORIG: usize = 11;
-const LOCAL_RESP: usize = 12;
-const QUERY: usize = 13;
-const QTYPE_NAME: usize = 14;
-const QTYPE: usize = 15;
-const RCODE_NAME: usize = 16;
-const RCODE: usize = 17;
-const ANSWERS: usize = 18;
+macro_rules! columns {
+    ($($field:ident $name:literal)*) => {
+        /// A column that is read.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Field { $($field),* }
+        const COLUMNS: &[(&[u8], Field)] = &[$(($name, Field::$field)),*];
+    };
+}
+
+columns! {
+    Ts b"ts"
+    OrigH b"id.orig_h"
+    OrigP b"id.orig_p"
+    RespH b"id.resp_h"
+    RespP b"id.resp_p"
+    LocalOrig b"local_orig"
+    LocalResp b"local_resp"
+    // conn
+    Proto b"proto"
+    Service b"service"
+    Duration b"duration"
+    OrigBytes b"orig_bytes"
+    RespBytes b"resp_bytes"
+    State b"conn_state"
+    // dns
+    Query b"query"
+    QtypeName b"qtype_name"
+    Qtype b"qtype"
+    RcodeName b"rcode_name"
+    Rcode b"rcode"
+    Answers b"answers"
+    // http
+    Method b"method"
+    Host b"host"
+    Uri b"uri"
+    Referrer b"referrer"
+    Version b"version"
+    UserAgent b"user_agent"
+    StatusCode b"status_code"
+    RequestBody b"request_body_len"
+    ResponseBody b"response_body_len"
+    RespMime b"resp_mime_types"
+    // ssl
+    Cipher b"cipher"
+    ServerName b"server_name"
+    Resumed b"resumed"
+    Established b"established"
+    NextProtocol b"next_protocol"
+    ChainPrints b"cert_chain_fps"
+    ChainFiles b"cert_chain_fuids"
+    Subject b"subject"
+    Issuer b"issuer"
+    Ja3 b"ja3"
+    Ja3s b"ja3s"
+    Ja4 b"ja4"
+    // x509
+    Fingerprint b"fingerprint"
+    FileId b"id"
+    CertSubject b"certificate.subject"
+    CertIssuer b"certificate.issuer"
+    NotBefore b"certificate.not_valid_before"
+    NotAfter b"certificate.not_valid_after"
+    HostCert b"host_cert"
+    ClientCert b"client_cert"
+}
 
 /// Most columns a header may name.
 const MAX_COLUMNS: usize = 1024;
@@ -55,13 +78,13 @@ const MAX_COLUMNS: usize = 1024;
 /// What the `#` lines say.
 pub(crate) struct Header {
     separator: u8,
-    set_separator: u8,
+    pub(super) set_separator: u8,
     empty: Vec<u8>,
     unset: Vec<u8>,
     path: Vec<u8>,
     separated: bool,
     /// For each column of the log, which of `COLUMNS` it is.
-    columns: Vec<Option<usize>>,
+    columns: Vec<Option<Field>>,
 }
 
 impl Default for Header {
@@ -99,7 +122,7 @@ impl Header {
             b"#unset_field" => self.unset = rest.to_vec(),
             b"#path" => self.path = rest.to_vec(),
             b"#fields" => {
-                let known = |name: &[u8]| COLUMNS.iter().position(|c| *c == name);
+                let known = |name: &[u8]| COLUMNS.iter().find(|(c, _)| *c == name).map(|(_, field)| *field);
                 self.columns = parts.take(MAX_COLUMNS).map(known).collect();
             }
             _ => {}
@@ -111,24 +134,38 @@ impl Header {
         self.separated || self.columns.iter().flatten().count() >= 2
     }
 
-    fn has(&self, column: usize) -> bool {
+    fn has(&self, column: Field) -> bool {
         self.columns.contains(&Some(column))
     }
 
     /// Which log the header announces, by its columns and then by its path.
     pub(crate) fn kind(&self) -> Option<ExhibitKind> {
-        let ends = [TS, ORIG_H, RESP_H].iter().all(|&c| self.has(c));
-        if ends && self.has(PROTO) && (self.has(STATE) || (self.path == b"conn" && !self.has(QUERY))) {
-            Some(ExhibitKind::ZeekConn)
-        } else if ends && self.has(QUERY) && (self.has(QTYPE) || self.has(QTYPE_NAME) || self.path == b"dns")
-        {
-            Some(ExhibitKind::ZeekDns)
-        } else if self.columns.is_empty() {
-            match self.path.as_slice() {
+        let path = |name: &[u8]| self.path == name;
+        if self.columns.is_empty() {
+            return match self.path.as_slice() {
                 b"conn" => Some(ExhibitKind::ZeekConn),
                 b"dns" => Some(ExhibitKind::ZeekDns),
+                b"http" => Some(ExhibitKind::ZeekHttp),
+                b"ssl" => Some(ExhibitKind::ZeekSsl),
+                b"x509" => Some(ExhibitKind::ZeekX509),
                 _ => None,
-            }
+            };
+        }
+        if self.has(Field::Ts) && self.has(Field::CertSubject) {
+            return Some(ExhibitKind::ZeekX509);
+        }
+        if ![Field::Ts, Field::OrigH, Field::RespH].iter().all(|&c| self.has(c)) {
+            return None;
+        }
+        let (query, proto) = (self.has(Field::Query), self.has(Field::Proto));
+        if proto && (self.has(Field::State) || (path(b"conn") && !query)) {
+            Some(ExhibitKind::ZeekConn)
+        } else if query && (self.has(Field::Qtype) || self.has(Field::QtypeName) || path(b"dns")) {
+            Some(ExhibitKind::ZeekDns)
+        } else if self.has(Field::Method) && (self.has(Field::Uri) || self.has(Field::Host)) {
+            Some(ExhibitKind::ZeekHttp)
+        } else if self.has(Field::ServerName) && self.has(Field::Cipher) {
+            Some(ExhibitKind::ZeekSsl)
         } else {
             None
         }
@@ -161,10 +198,8 @@ pub(super) fn read(reader: &mut dyn BufRead, out: &mut Out) -> Result<(), ReadEr
             out.skip(why, 1, place);
             return ControlFlow::Continue(());
         }
-        let row = fields(&header, line).and_then(|f| match current {
-            Some(ExhibitKind::ZeekDns) => dns(&header, &f).map(Row::Dns),
-            _ => flow(&f).map(Row::Flow),
-        });
+        let row = fields(&header, line)
+            .and_then(|f| zeek_rows::row(current.unwrap_or(ExhibitKind::ZeekConn), &header, &f));
         match row {
             Ok(row) => out.row(row),
             Err(why) => {
@@ -175,77 +210,29 @@ pub(super) fn read(reader: &mut dyn BufRead, out: &mut Out) -> Result<(), ReadEr
     })
 }
 
-type Fields<'a> = [Option<&'a [u8]>; COLUMNS.len()];
+/// The values of one line by column; empty where the log has none.
+pub(super) struct Fields<'a>([&'a [u8]; COLUMNS.len()]);
+
+impl<'a> Fields<'a> {
+    /// The value of a column; none where it is unset, empty or no column of this log.
+    pub(super) fn get(&self, field: Field) -> Option<&'a [u8]> {
+        self.0.get(field as usize).copied().filter(|v| !v.is_empty())
+    }
+}
 
 fn fields<'a>(header: &Header, line: &'a [u8]) -> Result<Fields<'a>, Why> {
-    let mut found: Fields<'a> = [None; COLUMNS.len()];
-    let mut parts = line.split(|&b| b == header.separator);
-    for column in &header.columns {
-        let value = parts.next().ok_or(Why::Columns)?;
-        let Some(slot) = column.and_then(|c| found.get_mut(c)) else { continue };
-        if value != header.unset.as_slice() && value != header.empty.as_slice() {
-            *slot = Some(value);
+    let mut found = Fields([b""; COLUMNS.len()]);
+    let mut columns = header.columns.iter();
+    let mut start = 0;
+    for end in memchr::memchr_iter(header.separator, line).chain(std::iter::once(line.len())) {
+        let column = columns.next().ok_or(Why::Columns)?;
+        if let Some(slot) = column.and_then(|c| found.0.get_mut(c as usize)) {
+            let value = line.get(start..end).unwrap_or(b"");
+            if value != header.unset.as_slice() && value != header.empty.as_slice() {
+                *slot = value;
+            }
         }
+        start = end + 1;
     }
-    if parts.next().is_some() { Err(Why::Columns) } else { Ok(found) }
-}
-
-fn get<'a>(f: &Fields<'a>, column: usize) -> Option<&'a [u8]> {
-    f.get(column).copied().flatten()
-}
-
-fn optional<T>(value: Option<&[u8]>, read: impl Fn(&[u8]) -> Result<T, Why>) -> Result<Option<T>, Why> {
-    value.map(read).transpose()
-}
-
-fn flag(value: Option<&[u8]>) -> Option<bool> {
-    match value {
-        Some(b"T") => Some(true),
-        Some(b"F") => Some(false),
-        _ => None,
-    }
-}
-
-pub(super) fn transport(text: &[u8]) -> Transport {
-    match text {
-        b"tcp" => Transport::Tcp,
-        b"udp" => Transport::Udp,
-        b"icmp" => Transport::Icmp,
-        _ => Transport::Other,
-    }
-}
-
-fn flow(f: &Fields) -> Result<FlowRow, Why> {
-    Ok(FlowRow {
-        ts: get(f, TS).and_then(values::micros).ok_or(Why::Time)?,
-        source: values::address(get(f, ORIG_H).ok_or(Why::Address)?)?,
-        source_port: optional(get(f, ORIG_P), values::number)?.unwrap_or(0),
-        remote: values::address(get(f, RESP_H).ok_or(Why::Address)?)?,
-        remote_port: optional(get(f, RESP_P), values::number)?.unwrap_or(0),
-        transport: transport(get(f, PROTO).unwrap_or(b"")),
-        service: optional(get(f, SERVICE), values::word)?,
-        duration: optional(get(f, DURATION), |d| values::micros(d).ok_or(Why::Number))?,
-        sent: optional(get(f, ORIG_BYTES), values::number)?.unwrap_or(0),
-        received: optional(get(f, RESP_BYTES), values::number)?.unwrap_or(0),
-        state: optional(get(f, STATE), values::word)?,
-        source_local: flag(get(f, LOCAL_ORIG)),
-        remote_local: flag(get(f, LOCAL_RESP)),
-    })
-}
-
-fn dns(header: &Header, f: &Fields) -> Result<DnsRow, Why> {
-    let answers = get(f, ANSWERS).unwrap_or(b"");
-    let answers = answers.split(|&b| b == header.set_separator).filter(|a| !a.is_empty());
-    Ok(DnsRow {
-        ts: get(f, TS).and_then(values::micros).ok_or(Why::Time)?,
-        client: values::address(get(f, ORIG_H).ok_or(Why::Address)?)?,
-        server: values::address(get(f, RESP_H).ok_or(Why::Address)?)?,
-        query: optional(get(f, QUERY), values::name)?.unwrap_or_default(),
-        qtype: optional(get(f, QTYPE_NAME).or(get(f, QTYPE)), values::word)?,
-        rcode: optional(get(f, RCODE_NAME).or(get(f, RCODE)), values::word)?,
-        answers: answers
-            .take(values::MAX_ANSWERS)
-            .map(|a| values::answer(&String::from_utf8_lossy(a)))
-            .collect(),
-    })
+    if columns.next().is_some() { Err(Why::Columns) } else { Ok(found) }
 }

@@ -46,6 +46,23 @@ pub struct Locations {
     pub dns: Vec<String>,
     /// Files of `sightings`.
     pub sightings: Vec<String>,
+    /// Files of `http`.
+    pub http: Vec<String>,
+    /// Files of `tls`.
+    pub tls: Vec<String>,
+}
+
+impl Locations {
+    /// Files of one table.
+    pub fn of(&self, table: Table) -> &[String] {
+        match table {
+            Table::Flows => &self.flows,
+            Table::Dns => &self.dns,
+            Table::Sightings => &self.sightings,
+            Table::Http => &self.http,
+            Table::Tls => &self.tls,
+        }
+    }
 }
 
 /// What the questions may use.
@@ -179,12 +196,8 @@ impl Telemetry {
             let url = ObjectStoreUrl::parse(url).map_err(|e| opening(url, e))?;
             context.register_object_store(url.as_ref(), Arc::clone(store));
         }
-        for (table, files) in [
-            (Table::Flows, &locations.flows),
-            (Table::Dns, &locations.dns),
-            (Table::Sightings, &locations.sightings),
-        ] {
-            register(&context, table, files)?;
+        for table in Table::ALL {
+            register(&context, table, locations.of(table))?;
         }
         Ok(Self { context })
     }

@@ -72,7 +72,7 @@ impl Telemetry {
         let sql = format!(
             "SELECT client, query, min(ts), max(ts), bool_or(coalesce(rcode, '') IN ('NXDOMAIN', '3')) AS missing,
                     string_agg(DISTINCT exhibit, ',')
-             FROM dns WHERE strpos(query, '.') > 0 AND query NOT LIKE '%.arpa' AND {}
+             FROM dns WHERE client IS NOT NULL AND strpos(query, '.') > 0 AND query NOT LIKE '%.arpa' AND {}
              GROUP BY client, query ORDER BY client, query",
             options.window.sql("ts")
         );

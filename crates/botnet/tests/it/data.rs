@@ -80,6 +80,8 @@ pub async fn tables(rows: impl IntoIterator<Item = Prepared>) -> Tables {
             botnet::tables::Table::Flows => locations.flows.push(path),
             botnet::tables::Table::Dns => locations.dns.push(path),
             botnet::tables::Table::Sightings => locations.sightings.push(path),
+            botnet::tables::Table::Http => locations.http.push(path),
+            botnet::tables::Table::Tls => locations.tls.push(path),
         }
     }
     let telemetry = Telemetry::open(&locations, &Options::local(folder.path().join("tmp"))).await.unwrap();

@@ -42,13 +42,14 @@ fn told(bytes: &[u8]) -> String {
             Row::Dns(d) => format!(
                 "{} {} @{} {:?} {} {} {:?}\n",
                 d.ts,
-                d.client,
-                d.server,
+                d.client.map_or("-".into(), |ip| ip.to_string()),
+                d.server.map_or("-".into(), |ip| ip.to_string()),
                 d.query,
                 d.qtype.as_deref().unwrap_or("-"),
                 d.rcode.as_deref().unwrap_or("-"),
                 d.answers
             ),
+            Row::Http(_) | Row::Tls(_) => format!("{row:?}\n"),
             Row::Hit(h) => format!(
                 "{} {} {}:{:?} {} {:?} {:?}\n",
                 h.event, h.observed, h.source, h.source_port, h.channel, h.bot, h.botnet
@@ -110,7 +111,7 @@ fn logs_read_as_written() {
             "zeek-conn\n19981745 10.0.0.7:49162 > 198.51.100.7:1177/tcp - Some(3000517) 0/12 S0 Some(true)Some(false)\n\
              3000000 10.0.0.7 @192.0.2.53 \"b.example\" A NXDOMAIN []\nCMT-0615 x1 at line 12\n",
         ),
-        ("another Zeek log", "#separator \\x09\n#path\thttp\n#fields\tts\tid.orig_h\tid.resp_h\thost\n1\t10.0.0.7\t192.0.2.1\ta\n".into(), "zeek-other\n"),
+        ("another Zeek log", "#separator \\x09\n#path\tftp\n#fields\tts\tid.orig_h\tid.resp_h\thost\n1\t10.0.0.7\t192.0.2.1\ta\n".into(), "zeek-other\n"),
         (
             "conn as JSON",
             "{\"ts\":1596790164.509987,\"uid\":\"C\",\"id.orig_h\":\"10.8.0.61\",\"id.orig_p\":35740,\"id.resp_h\":\"192.0.2.8\",\"id.resp_p\":53,\"proto\":\"udp\",\"service\":\"dns\",\"duration\":0.017912,\"orig_bytes\":48,\"resp_bytes\":64,\"conn_state\":\"SF\",\"local_orig\":true}\n".into(),

@@ -13,3 +13,4 @@ mod logs;
 mod population;
 mod questions;
 mod real;
+mod web;

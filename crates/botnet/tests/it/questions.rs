@@ -262,8 +262,8 @@ async fn the_same_flows_in_two_exhibits_count_once() {
 fn asked(day: i32, client: [u8; 4], query: &str, rcode: &str) -> Row {
     Row::Dns(DnsRow {
         ts: i64::from(DAY0 + day) * MICROS_PER_DAY + 1_000,
-        client: IpAddr::V4(client.into()),
-        server: IpAddr::V4([192, 0, 2, 53].into()),
+        client: Some(IpAddr::V4(client.into())),
+        server: Some(IpAddr::V4([192, 0, 2, 53].into())),
         query: query.into(),
         qtype: Some("A".into()),
         rcode: Some(rcode.into()),

@@ -195,6 +195,8 @@ impl Node {
             flows: of(Table::Flows).await?,
             dns: of(Table::Dns).await?,
             sightings: of(Table::Sightings).await?,
+            http: of(Table::Http).await?,
+            tls: of(Table::Tls).await?,
         };
         Ok(Telemetry::open(&locations, &Options::local(self.home.tmp())).await?)
     }

@@ -577,7 +577,7 @@ impl Intake {
                     });
                 }
                 for row in rows {
-                    let at = Timestamp(time_of(&row));
+                    let at = Timestamp(row.ts());
                     if self.protections.len() >= MONTHS {
                         self.protections.clear();
                     }
@@ -627,14 +627,6 @@ impl Intake {
 /// Rows that make no file are a child's doing, not the disk's.
 fn strange(e: impl ToString) -> WorkError {
     WorkError::Protocol { why: e.to_string() }
-}
-
-fn time_of(row: &botnet::rows::Row) -> i64 {
-    match row {
-        botnet::rows::Row::Flow(r) => r.ts,
-        botnet::rows::Row::Dns(r) => r.ts,
-        botnet::rows::Row::Hit(r) => r.event,
-    }
 }
 
 fn name_of(source: &Source) -> String {

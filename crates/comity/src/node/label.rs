@@ -98,7 +98,15 @@ fn of_kind(kind: ExhibitKind) -> &'static [Category] {
     match kind {
         ExhibitKind::Pe | ExhibitKind::Elf | ExhibitKind::MachO => &[Category::MalwareSample],
         ExhibitKind::Pcap | ExhibitKind::Pcapng => &[Category::Traffic, Category::Content],
-        ExhibitKind::ZeekConn | ExhibitKind::ZeekDns | ExhibitKind::ZeekOther => &[Category::Traffic],
+        ExhibitKind::ZeekConn
+        | ExhibitKind::ZeekDns
+        | ExhibitKind::ZeekSsl
+        | ExhibitKind::ZeekX509
+        | ExhibitKind::NetFlow
+        | ExhibitKind::PassiveDns
+        | ExhibitKind::ZeekOther => &[Category::Traffic],
+        // Whole addresses of pages, with what people typed into forms.
+        ExhibitKind::ZeekHttp | ExhibitKind::SuricataEve => &[Category::Traffic, Category::Content],
         ExhibitKind::SinkholeLog => &[Category::SinkholeLog, Category::VictimIp],
         ExhibitKind::StixBundle
         | ExhibitKind::DomainList
