@@ -24,7 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(request) = Request::parse(bytes) {
         assert_eq!(request.to_text(), bytes);
     }
-    assert!(ledger::request::add(bytes, bytes, "company.comity/ledger", &[], &[]).is_err(), "nobody cosigned");
+    assert!(
+        ledger::request::add(bytes, bytes, "company.comity/ledger", &[], &[]).is_err(),
+        "nobody cosigned"
+    );
     if let Ok(shown) = serde_json::from_slice::<Shown>(bytes) {
         let _ = shown.check_bounds();
     }
