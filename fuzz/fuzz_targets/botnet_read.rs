@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use std::ops::ControlFlow;
 use terms::ExhibitKind;
 
-const KINDS: [ExhibitKind; 8] = [
+const KINDS: [ExhibitKind; 11] = [
     ExhibitKind::Pcap,
     ExhibitKind::Pcapng,
     ExhibitKind::ZeekConn,
@@ -14,6 +14,9 @@ const KINDS: [ExhibitKind; 8] = [
     ExhibitKind::ZeekHttp,
     ExhibitKind::ZeekSsl,
     ExhibitKind::ZeekX509,
+    ExhibitKind::SuricataEve,
+    ExhibitKind::PassiveDns,
+    ExhibitKind::NetFlow,
 ];
 
 fuzz_target!(|bytes: &[u8]| {

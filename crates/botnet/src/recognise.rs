@@ -1,8 +1,8 @@
 //! What an exhibit is, told by its first bytes and never by its name.
 //!
-//! Here: captures, Zeek logs, sinkhole logs. Elsewhere: binaries (`malware`), lists and bundles (`exchange`).
+//! Here: captures, Zeek logs, events of Suricata, passive DNS, flow exports, sinkhole logs. Elsewhere: binaries (`malware`), lists and bundles (`exchange`).
 
-use crate::read::zeek_tsv;
+use crate::read::{netflow, zeek_tsv};
 use serde_json::Value;
 use terms::ExhibitKind;
 
@@ -11,7 +11,7 @@ pub const HEAD: usize = 64 * 1024;
 
 /// The kind of exhibit that begins with `head`; none where it is nothing this crate reads or lists.
 pub fn recognise(head: &[u8]) -> Option<ExhibitKind> {
-    capture(head).or_else(|| text(head))
+    capture(head).or_else(|| text(head)).or_else(|| netflow::begins(head).then_some(ExhibitKind::NetFlow))
 }
 
 fn capture(head: &[u8]) -> Option<ExhibitKind> {
@@ -63,6 +63,12 @@ fn json_line(head: &[u8]) -> Option<ExhibitKind> {
         return Some(ExhibitKind::SinkholeLog);
     }
     let has = |name: &str| first.contains_key(name);
+    if has("event_type") && has("timestamp") {
+        return Some(ExhibitKind::SuricataEve);
+    }
+    if has("rrname") && has("rrtype") && has("rdata") {
+        return Some(ExhibitKind::PassiveDns);
+    }
     let host =
         has("id.orig_h") || has("id_orig_h") || first.get("id").is_some_and(|id| id.get("orig_h").is_some());
     match first.get("_path").and_then(Value::as_str) {

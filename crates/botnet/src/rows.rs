@@ -50,7 +50,7 @@ pub struct FlowRow {
     pub service: Option<String>,
     /// Microseconds from first to last packet, where known.
     pub duration: Option<i64>,
-    /// Payload bytes from the source; 0 where not known.
+    /// Payload bytes from the source; 0 where not known. Of whole packets where a sensor counts those.
     pub sent: i64,
     /// Payload bytes from the remote; 0 where not known.
     pub received: i64,
@@ -151,8 +151,8 @@ pub struct TlsRow {
     pub ja3s: Option<String>,
     /// JA4 of the client.
     pub ja4: Option<String>,
-    /// SHA-256 of the server's own certificate, 64 hexadecimal digits; `fuid:` and Zeek's file id where a log has no
-    /// digest.
+    /// SHA-256 of the server's own certificate, 64 hexadecimal digits; `fuid:` and Zeek's file id, or `sha1:` and 40
+    /// digits, where a log has no better.
     pub certificate: Option<String>,
     /// The certificate's subject; none for a client's certificate, which names a person.
     pub subject: Option<String>,

@@ -132,6 +132,9 @@ impl ExhibitKind {
                 | Self::ZeekHttp
                 | Self::ZeekSsl
                 | Self::ZeekX509
+                | Self::SuricataEve
+                | Self::PassiveDns
+                | Self::NetFlow
                 | Self::SinkholeLog
         )
     }

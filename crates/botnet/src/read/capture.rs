@@ -1,12 +1,13 @@
-//! Packet captures (pcap, pcapng) to flows and DNS questions.
+//! Packet captures (pcap, pcapng) to flows, DNS questions, HTTP requests and TLS handshakes.
 //!
 //! Here: blocks, link types, headers, pairing of DNS questions with answers. Elsewhere: flows (`flow_table`), DNS
-//! messages (`dns_message`). Read: Ethernet (with VLAN tags), Linux cooked v1 and v2, raw IP, BSD loopback; TCP, UDP,
+//! messages (`dns_message`), what is said over TCP (`talk`). Read: Ethernet (with VLAN tags), Linux cooked v1 and v2, raw IP, BSD loopback; TCP, UDP,
 //! ICMP. Fragments of IP packets are counted and passed over.
 //! Bounds: a packet below 1 MiB, 4,096 interfaces, 65,536 open questions.
 
 use super::dns_message::{self, Message};
 use super::flow_table::{End, Flags, FlowTable, MAX_FLOWS, Packet};
+use super::netflow::{self, Exports};
 use super::{Out, ReadError, Why};
 use crate::rows::{DnsRow, Row, Transport};
 use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
@@ -66,6 +67,7 @@ struct Capture<'o, 's> {
     flows: FlowTable,
     questions: HashMap<(End, IpAddr, u16, String), (i64, u16)>,
     interfaces: Vec<Interface>,
+    exports: Exports,
     packets: u64,
 }
 
@@ -94,6 +96,7 @@ pub(super) fn read(kind: ExhibitKind, reader: &mut dyn BufRead, out: &mut Out) -
         flows: FlowTable::new(MAX_FLOWS),
         questions: HashMap::new(),
         interfaces: Vec::new(),
+        exports: Exports::default(),
         packets: 0,
     };
     let flow = capture.blocks(&mut *blocks);
@@ -214,15 +217,19 @@ impl Capture<'_, '_> {
             return self.left_out(Why::Fragment);
         }
         let wire = wire_length(&parsed);
+        let mut seq = 0;
         let (from, to, transport, payload, header, flags) = match &parsed.transport {
-            Some(TransportSlice::Tcp(t)) => (
-                (source, t.source_port()),
-                (target, t.destination_port()),
-                Transport::Tcp,
-                t.payload(),
-                t.header_slice().len(),
-                Flags { syn: t.syn(), ack: t.ack(), fin: t.fin(), rst: t.rst() },
-            ),
+            Some(TransportSlice::Tcp(t)) => {
+                seq = t.sequence_number();
+                (
+                    (source, t.source_port()),
+                    (target, t.destination_port()),
+                    Transport::Tcp,
+                    t.payload(),
+                    t.header_slice().len(),
+                    Flags { syn: t.syn(), ack: t.ack(), fin: t.fin(), rst: t.rst() },
+                )
+            }
             Some(TransportSlice::Udp(u)) => (
                 (source, u.source_port()),
                 (target, u.destination_port()),
@@ -245,13 +252,29 @@ impl Capture<'_, '_> {
         };
         let length = wire.map_or(payload.len(), |w| w.saturating_sub(header).max(payload.len()));
         let length = i64::try_from(length).unwrap_or(i64::MAX);
-        let packet = Packet { ts, from, to, transport, length, payload, flags };
+        let packet = Packet { ts, from, to, transport, length, payload, flags, seq };
         let out = &mut *self.out;
         self.flows.packet(&packet, &mut |row| out.row(row))?;
         if transport == Transport::Udp && (from.1 == 53 || to.1 == 53) && !payload.is_empty() {
             return self.dns(&packet);
         }
+        if transport == Transport::Udp && netflow::PORTS.contains(&to.1) && netflow::begins(payload) {
+            return self.export(payload);
+        }
         ControlFlow::Continue(())
+    }
+
+    /// Flows that an exporter tells of inside a capture.
+    fn export(&mut self, payload: &[u8]) -> ControlFlow<()> {
+        let (n, out) = (self.packets, &mut *self.out);
+        let told = self.exports.packet(payload, &mut |row| match row {
+            Ok(row) => out.row(Row::Flow(row)),
+            Err(why) => {
+                out.skip(why, 1, || format!("packet {n}"));
+                ControlFlow::Continue(())
+            }
+        });
+        told.map_continue(|_| ())
     }
 
     fn dns(&mut self, p: &Packet) -> ControlFlow<()> {

@@ -4,7 +4,11 @@
 //! [`FLOW_IDLE`] has passed in the capture, the old is handed over and the young becomes the old. So memory is flat
 //! however many flows a scan makes, and each packet costs one or two look-ups. A flow that is cut by the bound goes
 //! on as a second flow in state `OTH`.
+//!
+//! What is said over a TCP connection (`talk`) lives and dies with its flow; all connections together hold at most
+//! [`MAX_HELD`] bytes of it. One that would pass that is followed no longer: its flow counts on, its requests end.
 
+use super::talk::{Emit, Ends, Segment, Talk};
 use crate::rows::{FlowRow, Row, Transport};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,6 +19,9 @@ use terms::MICROS_PER_SECOND;
 pub const MAX_FLOWS: usize = 1 << 17;
 /// A flow without a packet for this long has ended, microseconds of capture time.
 pub const FLOW_IDLE: i64 = 300 * MICROS_PER_SECOND;
+
+/// Most bytes held of what is said over all connections together.
+pub const MAX_HELD: usize = 64 << 20;
 
 /// One end of a flow.
 pub(super) type End = (IpAddr, u16);
@@ -30,6 +37,8 @@ pub(super) struct Packet<'a> {
     /// Payload as captured.
     pub payload: &'a [u8],
     pub flags: Flags,
+    /// Sequence number; 0 for other transports than TCP.
+    pub seq: u32,
 }
 
 /// TCP flags; all unset for other transports.
@@ -58,11 +67,15 @@ struct Flow {
     service: Option<&'static str>,
     ours: Seen,
     theirs: Seen,
+    talk: Option<Box<Talk>>,
 }
 
+/// What one side was seen to do.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     any: bool,
+    /// Sequence number of the opening.
+    opened: Option<u32>,
     syn: bool,
     fin: bool,
     rst: bool,
@@ -73,24 +86,22 @@ pub(super) struct FlowTable {
     old: HashMap<Key, Flow>,
     turned: Option<i64>,
     half: usize,
+    /// Bytes held by all talks.
+    held: usize,
 }
 
 impl FlowTable {
     pub(super) fn new(max: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), turned: None, half: (max / 2).max(1) }
+        Self { young: HashMap::new(), old: HashMap::new(), turned: None, half: (max / 2).max(1), held: 0 }
     }
 
     /// Takes a packet in; gives `emit` the flows that have ended or have to make room.
-    pub(super) fn packet(
-        &mut self,
-        p: &Packet,
-        emit: &mut dyn FnMut(Row) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    pub(super) fn packet(&mut self, p: &Packet, emit: &mut Emit) -> ControlFlow<()> {
         let turned = *self.turned.get_or_insert(p.ts);
         if self.young.len() >= self.half || p.ts.saturating_sub(turned) > FLOW_IDLE {
             self.turned = Some(p.ts);
             let ended = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            give(ended, emit)?;
+            self.give(ended, emit)?;
         }
         let (low, high) = if p.from <= p.to { (p.from, p.to) } else { (p.to, p.from) };
         let key = Key { low, high, transport: p.transport };
@@ -101,25 +112,60 @@ impl FlowTable {
             None => (None, Flow::new(p)),
         };
         flow.take(p);
-        self.young.insert(key, flow);
-        match ended {
-            Some(flow) => emit(Row::Flow(flow.row(p.transport))),
-            None => ControlFlow::Continue(()),
+        if let Some(flow) = ended {
+            self.leave(flow, p.transport, emit)?;
         }
+        self.listen(&mut flow, p, emit)?;
+        self.young.insert(key, flow);
+        ControlFlow::Continue(())
+    }
+
+    /// Follows what is said over a TCP connection.
+    fn listen(&mut self, flow: &mut Flow, p: &Packet, emit: &mut Emit) -> ControlFlow<()> {
+        let Ok(wire @ 1..) = usize::try_from(p.length) else { return ControlFlow::Continue(()) };
+        if p.transport != Transport::Tcp {
+            return ControlFlow::Continue(());
+        }
+        let ends = Ends { from: flow.from, to: flow.to };
+        let (ours, theirs) = (flow.ours.opened, flow.theirs.opened);
+        let talk = flow.talk.get_or_insert_with(|| Box::new(Talk::new(ends, ours, theirs)));
+        if talk.passed() {
+            return ControlFlow::Continue(());
+        }
+        let before = talk.held();
+        // Data may ride on the opening (RFC 7413), one number after its own.
+        let seq = p.seq.wrapping_add(u32::from(p.flags.syn));
+        talk.segment(Segment { ts: p.ts, forward: p.from == flow.from, seq, data: p.payload, wire }, emit)?;
+        self.held = self.held.saturating_sub(before).saturating_add(talk.held());
+        if self.held > MAX_HELD {
+            self.held = self.held.saturating_sub(talk.held());
+            return talk.finish(p.ts, emit);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A flow has ended: what was said in it, then itself.
+    fn leave(&mut self, mut flow: Flow, transport: Transport, emit: &mut Emit) -> ControlFlow<()> {
+        if let Some(mut talk) = flow.talk.take() {
+            self.held = self.held.saturating_sub(talk.held());
+            talk.finish(flow.last, emit)?;
+        }
+        emit(Row::Flow(flow.row(transport)))
+    }
+
+    /// Flows leave in the order of their first packet, so that one capture always gives the same rows.
+    fn give(&mut self, ended: HashMap<Key, Flow>, emit: &mut Emit) -> ControlFlow<()> {
+        let mut flows: Vec<(Key, Flow)> = ended.into_iter().collect();
+        flows.sort_by_key(|(k, f)| (f.first, k.low, k.high, k.transport));
+        flows.into_iter().try_for_each(|(k, f)| self.leave(f, k.transport, emit))
     }
 
     /// Hands over what is left, oldest first.
-    pub(super) fn finish(self, emit: &mut dyn FnMut(Row) -> ControlFlow<()>) -> ControlFlow<()> {
-        give(self.old, emit)?;
-        give(self.young, emit)
+    pub(super) fn finish(mut self, emit: &mut Emit) -> ControlFlow<()> {
+        let (old, young) = (std::mem::take(&mut self.old), std::mem::take(&mut self.young));
+        self.give(old, emit)?;
+        self.give(young, emit)
     }
-}
-
-/// Flows leave in the order of their first packet, so that one capture always gives the same rows.
-fn give(ended: HashMap<Key, Flow>, emit: &mut dyn FnMut(Row) -> ControlFlow<()>) -> ControlFlow<()> {
-    let mut flows: Vec<(Key, Flow)> = ended.into_iter().collect();
-    flows.sort_by_key(|(k, f)| (f.first, k.low, k.high, k.transport));
-    flows.into_iter().try_for_each(|(k, f)| emit(Row::Flow(f.row(k.transport))))
 }
 
 /// Whether a packet of known ends opens a new flow: after silence, or a SYN after the old one was closed.
@@ -142,6 +188,7 @@ impl Flow {
             service: None,
             ours: Seen::default(),
             theirs: Seen::default(),
+            talk: None,
         }
     }
 
@@ -152,6 +199,9 @@ impl Flow {
         let (side, bytes) =
             if forward { (&mut self.ours, &mut self.sent) } else { (&mut self.theirs, &mut self.received) };
         side.any = true;
+        if p.flags.syn {
+            side.opened.get_or_insert(p.seq);
+        }
         side.syn |= p.flags.syn;
         side.fin |= p.flags.fin;
         side.rst |= p.flags.rst;
@@ -161,37 +211,8 @@ impl Flow {
         }
     }
 
-    /// Zeek's `conn_state` from what was seen.
-    fn state(&self, transport: Transport) -> &'static str {
-        let (a, b) = (&self.ours, &self.theirs);
-        if transport != Transport::Tcp {
-            return match (transport, b.any) {
-                (Transport::Icmp, _) => "OTH",
-                (_, true) => "SF",
-                (_, false) => "S0",
-            };
-        }
-        match (a.syn, b.syn) {
-            (false, false) => "OTH",
-            (false, true) if b.rst => "RSTRH",
-            (false, true) => "SHR",
-            (true, false) if b.rst => "REJ",
-            (true, false) if a.rst => "RSTOS0",
-            (true, false) if a.fin => "SH",
-            (true, false) => "S0",
-            (true, true) if a.rst => "RSTO",
-            (true, true) if b.rst => "RSTR",
-            (true, true) => match (a.fin, b.fin) {
-                (true, true) => "SF",
-                (true, false) => "S2",
-                (false, true) => "S3",
-                (false, false) => "S1",
-            },
-        }
-    }
-
     fn row(self, transport: Transport) -> FlowRow {
-        let state = Some(self.state(transport).to_owned());
+        let state = Some(state(transport, &self.ours, &self.theirs).to_owned());
         FlowRow {
             ts: self.first,
             source: self.from.0,
@@ -207,6 +228,41 @@ impl Flow {
             source_local: None,
             remote_local: None,
         }
+    }
+}
+
+impl Seen {
+    /// A side whose TCP flags (RFC 9293 section 3.1) are known together; all 0 for other transports.
+    pub(super) fn flags(any: bool, flags: u8) -> Self {
+        Self { any, opened: None, syn: flags & 2 != 0, fin: flags & 1 != 0, rst: flags & 4 != 0 }
+    }
+}
+
+/// Zeek's `conn_state` from what was seen.
+pub(super) fn state(transport: Transport, a: &Seen, b: &Seen) -> &'static str {
+    if transport != Transport::Tcp {
+        return match (transport, b.any) {
+            (Transport::Icmp, _) => "OTH",
+            (_, true) => "SF",
+            (_, false) => "S0",
+        };
+    }
+    match (a.syn, b.syn) {
+        (false, false) => "OTH",
+        (false, true) if b.rst => "RSTRH",
+        (false, true) => "SHR",
+        (true, false) if b.rst => "REJ",
+        (true, false) if a.rst => "RSTOS0",
+        (true, false) if a.fin => "SH",
+        (true, false) => "S0",
+        (true, true) if a.rst => "RSTO",
+        (true, true) if b.rst => "RSTR",
+        (true, true) => match (a.fin, b.fin) {
+            (true, true) => "SF",
+            (true, false) => "S2",
+            (false, true) => "S3",
+            (false, false) => "S1",
+        },
     }
 }
 

@@ -6,9 +6,13 @@
 
 mod capture;
 mod dns_message;
+mod eve;
 mod flow_table;
 mod lines;
+pub(crate) mod netflow;
+mod passive_dns;
 mod sinkhole;
+mod talk;
 mod values;
 mod web;
 mod zeek_json;
@@ -22,7 +26,7 @@ use std::io::{self, BufRead};
 use std::ops::ControlFlow;
 use terms::ExhibitKind;
 
-pub use flow_table::{FLOW_IDLE, MAX_FLOWS};
+pub use flow_table::{FLOW_IDLE, MAX_FLOWS, MAX_HELD};
 pub use lines::MAX_LINE;
 
 /// What ends a reading. Rows handed over before stand.
@@ -81,6 +85,9 @@ pub fn read(
         | ExhibitKind::ZeekHttp
         | ExhibitKind::ZeekSsl
         | ExhibitKind::ZeekX509 => zeek(kind, reader, &mut out)?,
+        ExhibitKind::SuricataEve => eve::read(reader, &mut out)?,
+        ExhibitKind::PassiveDns => passive_dns::read(reader, &mut out)?,
+        ExhibitKind::NetFlow => netflow::read(reader, &mut out)?,
         ExhibitKind::SinkholeLog => sinkhole::read(reader, &mut out)?,
         ExhibitKind::Pcap | ExhibitKind::Pcapng => capture::read(kind, reader, &mut out)?,
         other => return Err(ReadError::NotTelemetry(other)),
@@ -121,6 +128,8 @@ pub(crate) enum Why {
     LongText,
     OtherLog,
     Schema,
+    Export,
+    NoTemplate,
 }
 
 impl Why {
@@ -142,6 +151,8 @@ impl Why {
             Self::LongText => "CMT-0614",
             Self::OtherLog => "CMT-0615",
             Self::Schema => "CMT-0616",
+            Self::Export => "CMT-0617",
+            Self::NoTemplate => "CMT-0618",
         }
     }
 
@@ -162,6 +173,8 @@ impl Why {
             Self::Fragment => "fragments of IP packets are not put together",
             Self::LongText => "a text is longer than its field allows",
             Self::OtherLog => "the log changes into one that is not read into tables",
+            Self::Export => "the export packet is cut short or its sets do not fit into it",
+            Self::NoTemplate => "the data set comes before the template that says how to read it",
             Self::Schema => "the line is not of schema `comity.sinkhole/1`",
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Why;
 use std::net::IpAddr;
-use terms::MICROS_PER_SECOND;
+use terms::{MICROS_PER_SECOND, Timestamp};
 
 /// Longest DNS name kept, in bytes (RFC 1035 allows 255; escaped bytes make text longer).
 pub(super) const MAX_NAME: usize = 1024;
@@ -43,13 +43,24 @@ pub(super) fn seconds(value: f64) -> Option<i64> {
     (micros.is_finite() && micros.abs() < 9.0e18).then_some(micros.round() as i64)
 }
 
+/// An instant with its offset (RFC 3339) to microseconds.
+pub(super) fn instant(text: &str) -> Result<i64, Why> {
+    text.parse::<Timestamp>().map(|t| t.0).map_err(|_| Why::Time)
+}
+
 pub(super) fn address(text: &[u8]) -> Result<IpAddr, Why> {
     let text = std::str::from_utf8(text).map_err(|_| Why::Address)?;
     text.parse::<IpAddr>().map(|ip| ip.to_canonical()).map_err(|_| Why::Address)
 }
 
-pub(super) fn number<T: std::str::FromStr>(text: &[u8]) -> Result<T, Why> {
-    std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()).ok_or(Why::Number)
+/// A count or port: decimal digits and nothing else.
+pub(super) fn number<T: TryFrom<u64>>(text: &[u8]) -> Result<T, Why> {
+    let digit = |n: u64, b: &u8| {
+        let digit = b.checked_sub(b'0').filter(|d| *d < 10)?;
+        n.checked_mul(10)?.checked_add(u64::from(digit))
+    };
+    let read = if text.is_empty() { None } else { text.iter().try_fold(0, digit) };
+    read.and_then(|n| T::try_from(n).ok()).ok_or(Why::Number)
 }
 
 /// A name in lower case without its final dot.

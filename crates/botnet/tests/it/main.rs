@@ -13,4 +13,6 @@ mod logs;
 mod population;
 mod questions;
 mod real;
+mod sensors;
+mod talks;
 mod web;
