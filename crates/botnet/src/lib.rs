@@ -6,10 +6,13 @@
 //! 3. the node pseudonymises ([`prepare::Preparer`]) and [`tables::Files`] writes immutable Parquet files;
 //! 4. [`Telemetry`] asks questions of those files and answers with findings and the exhibits they rest on.
 //!
+//! [`beacon`] is arithmetic alone: how regular one host's calls are.
+//!
 //! Elsewhere: who may ask (`agreement`), what is done about it (`takedown`), where files lie and which count (the
 //! state store's manifest). Walls: no socket, no clock, no file opened by a reader (`clippy.toml`).
 #![deny(missing_docs)]
 
+pub mod beacon;
 pub mod decompress;
 pub mod prepare;
 pub mod read;

@@ -7,6 +7,8 @@
     reason = "a failed test should stop; real logs are read from disk"
 )]
 
+mod beacon;
+mod beacon_model;
 mod captures;
 mod data;
 mod logs;
