@@ -31,6 +31,7 @@ use std::sync::Arc;
 use terms::{ExhibitId, Timestamp, Unsealed};
 
 pub use activity::{PlaceBots, Signature, Victim};
+pub use c2::priors::Priors;
 pub use c2::{C2Options, Ranked, Signs};
 pub use estimate::{Estimate, Refusal, estimate};
 pub use names::{NameOptions, look};

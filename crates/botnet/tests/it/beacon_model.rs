@@ -40,7 +40,7 @@ pub fn all(times: &[i64], sizes: &[i64], end: i64) -> Option<[f64; 4]> {
     let smallness = f64::max(0.0, 1.0 - mode(&sizes) as f64 / 65_535.0);
     let size = (skew(&sizes) + dispersion(&sizes) + smallness) / 3.0;
 
-    let mut bars = vec![0i64; 24];
+    let mut bars = [0i64; 24];
     for t in &times {
         let step = end / 24;
         bars[if step == 0 { 23 } else { (t / step).min(23) as usize }] += 1;

@@ -9,6 +9,7 @@
 
 mod beacon;
 mod beacon_model;
+mod c2_priors;
 mod captures;
 mod data;
 mod logs;

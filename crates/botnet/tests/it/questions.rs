@@ -237,7 +237,8 @@ async fn what_calls_like_a_bot_stands_first_and_a_known_service_below() {
     assert_eq!(
         ranked[0].finding.reason,
         "60 connections in 4 h to one endpoint, 100 % unanswered, median interval 301 s ± 0.00 s, asked by one host, \
-         no known service, called in 100 % of the time the host was active"
+         no known service, called in 100 % of the time the host was active, \
+         beacon score 1.00 (timestamp 1.00, data size 1.00, duration 1.00, histogram 1.00)"
     );
     let FindingBody::Beacon { source, connections, .. } = &ranked[0].finding.body else { panic!() };
     assert_eq!((source.as_str(), *connections), ("p:10.0.0.7", 60));

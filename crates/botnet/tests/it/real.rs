@@ -60,12 +60,13 @@ const TRUE_C2: [(&str, &str); 3] = [
 ];
 
 #[tokio::test]
-async fn the_true_server_is_among_the_first_three_of_each_folder() {
+async fn the_true_server_is_the_first_of_each_folder_and_an_alert() {
     let Some(folder) = folder() else { return };
     for (name, server) in TRUE_C2 {
         println!("== {name}");
         let ranked = rank(load(&folder, &[name])).await;
-        assert!(place(&ranked, server) <= 3, "{name}: {server} is number {}", place(&ranked, server));
+        assert_eq!(place(&ranked, server), 1, "{name}: {server}");
+        assert!(ranked[0].alert, "{name}: {}", ranked[0].score);
         assert!(!ranked[0].exhibits.is_empty());
     }
 }
@@ -73,6 +74,10 @@ async fn the_true_server_is_among_the_first_three_of_each_folder() {
 #[tokio::test]
 async fn no_endpoint_of_the_clean_hosts_stands_above_a_true_server() {
     let Some(folder) = folder() else { return };
+    for day in CLEAN {
+        let alerts = rank(load(&folder, &[day])).await.iter().filter(|r| r.alert).count();
+        assert!(alerts <= 1, "{day}: {alerts} alerts");
+    }
     let clean = rank(load(&folder, &CLEAN)).await;
     let every: Vec<&str> =
         TRUE_C2.iter().map(|(n, _)| *n).chain(["005-zeek-scenario-malicious"]).chain(CLEAN).collect();
