@@ -14,6 +14,7 @@
 
 pub mod beacon;
 pub mod decompress;
+pub mod generated;
 pub mod prepare;
 pub mod read;
 mod recognise;
