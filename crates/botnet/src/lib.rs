@@ -7,6 +7,7 @@
 //! 4. [`Telemetry`] asks questions of those files and answers with findings and the exhibits they rest on.
 //!
 //! [`beacon`] is arithmetic alone: how regular one host's calls are.
+//! [`generated`] knows the names that bots of known families ask for on a day.
 //!
 //! Elsewhere: who may ask (`agreement`), what is done about it (`takedown`), where files lie and which count (the
 //! state store's manifest). Walls: no socket, no clock, no file opened by a reader (`clippy.toml`).

@@ -6,8 +6,7 @@ use super::text::letter;
 
 pub(super) static DMSNIFF: Generator = Generator {
     family: "dmsniff",
-    source: "J. Reaves and J. Platt, \"DMSniff POS Malware Actively Leveraged to Target Small-, Medium-Sized \
-             Businesses\", Flashpoint, March 2019; names with `sn` in DGArchive's published examples (UD4)",
+    source: "J. Reaves and J. Platt, \"DMSniff POS Malware Actively Leveraged to Target Small-, Medium-Sized Businesses\", Flashpoint, March 2019; the arithmetic derived from the published names",
     period: Period::Always,
     // From the 51st on names were not published.
     seeds: &[Seed::published("al", 0, "al 3 5 7 11 13", 50), Seed::published("sn", 0, "sn 7 3 5 11 13", 50)],

@@ -6,7 +6,7 @@ use super::text::letter;
 
 pub(super) static FOBBER: Generator = Generator {
     family: "fobber",
-    source: "Malwarebytes, \"Elusive HanJuan EK Drops New Tinba Version\", June 2015; S. Tsuda and others on Fobber's names",
+    source: "Malwarebytes, \"Elusive HanJuan EK Drops New Tinba Version\", June 2015; held against the published list of 300 names",
     period: Period::Always,
     seeds: &[Seed::published("1", 0xC87C_8A78, "", 300)],
     seed_help: "number: the state that the sample starts from",

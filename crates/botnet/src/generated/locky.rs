@@ -6,7 +6,7 @@ use super::text::{letter, push_suffix};
 
 pub(super) static LOCKY: Generator = Generator {
     family: "locky",
-    source: "Forcepoint Security Labs, \"Locky's New DGA - Seeding the New Domains\", February 2016",
+    source: "Forcepoint Security Labs, \"Locky Ransomware - Encrypts Documents, Databases, Code, BitCoin Wallets and More\", February 2016",
     period: Period::TwoDays,
     seeds: &[Seed::published("62", 62, "", 8)],
     seed_help: "number: the seed in the sample's configuration",

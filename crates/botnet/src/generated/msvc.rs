@@ -7,8 +7,7 @@ use super::text::letter;
 
 pub(super) static DNSCHANGER: Generator = Generator {
     family: "dnschanger",
-    source: "D. Plohmann and others, \"A Comprehensive Measurement Study of Domain Generating Malware\", USENIX \
-             Security 2016; names in DGArchive's published examples",
+    source: "parameters derived from published names: a list of five, and three in DGArchive's examples",
     period: Period::Always,
     seeds: &[Seed::published("87373", 87_373, "", 5), Seed::published("60000", 60_000, "", 5)],
     seed_help: "number: what the sample hands to `srand`",
@@ -17,7 +16,7 @@ pub(super) static DNSCHANGER: Generator = Generator {
 
 pub(super) static M0YV: Generator = Generator {
     family: "m0yv",
-    source: "J. Bader, notes on m0yv (Expiro) and its list of 128 names, 2022",
+    source: "parameters derived from the published list of 128 names",
     period: Period::Always,
     seeds: &[Seed::published("2484a00", 0x0248_4A00, "", 128)],
     seed_help: "number: what the sample hands to `srand` for the first name",

@@ -7,7 +7,7 @@ use super::text::{crc32, letter, push_suffix};
 
 pub(super) static QAKBOT: Generator = Generator {
     family: "qakbot",
-    source: "J. Bader, \"The DGA of Qakbot\", February 2016",
+    source: "J. Bader, notes on QakBot's algorithm, 2016; held against a published list",
     period: Period::ThirdOfMonth,
     seeds: &[Seed::published("0", 0, "", 5_000)],
     seed_help: "number: the number of the configuration in the sample",

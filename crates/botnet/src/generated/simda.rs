@@ -6,8 +6,7 @@ use super::text::pick;
 
 pub(super) static SIMDA: Generator = Generator {
     family: "simda",
-    source: "D. Plohmann and others, \"A Comprehensive Measurement Study of Domain Generating Malware\", USENIX \
-             Security 2016; names in the Stratosphere laboratory's capture of Simda, May 2018",
+    source: "parameters of public knowledge; held against the Stratosphere laboratory's capture of Simda of May 2018",
     period: Period::Always,
     seeds: &[Seed::published("45ae94b2", 0x45AE_94B2, "1676d5775e05c50b46baa5579d4fc7", 1_000)],
     seed_help: "number: the state in the sample; text: its key, of which only the sum of characters counts",

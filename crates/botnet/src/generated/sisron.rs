@@ -7,7 +7,7 @@ use terms::Day;
 
 pub(super) static SISRON: Generator = Generator {
     family: "sisron",
-    source: "J. Bader, \"The DGA of Sisron\", June 2016",
+    source: "derived from the published list of 40 names and DGArchive's examples",
     period: Period::Day,
     seeds: &[Seed::published("ten days", 0, "", 40)],
     seed_help: "no seed: the date alone decides",

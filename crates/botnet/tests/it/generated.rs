@@ -95,7 +95,7 @@ const PUBLISHED: &[(&str, &str, &str, usize, &[&str], &str)] = &[
         "2018-05-14",
         0,
         &["gatyfus.com", "lyvyxor.com"],
-        "DGArchive's method; traffic below",
+        "the first of many blocklists; traffic below",
     ),
     ("tofsee", "biz and ch", "2016-12-24", 0, &["dqhdqha.biz"], "DGArchive's examples"),
     ("tofsee", "biz and ch", "2016-12-24", 9, &["dqhdqhj.biz"], "DGArchive's examples"),
@@ -112,7 +112,7 @@ fn names_are_those_of_the_reports() {
 
 #[test]
 fn names_without_a_known_place_are_among_those_of_the_day() {
-    // Banjori in DGArchive's examples, DMSniff with `sn` there (UD4), FluBot among indicators of March 2021.
+    // In DGArchive's examples; FluBot among indicators of March 2021.
     for (family, seed, day, expected) in [
         ("dmsniff", "sn", "2019-03-01", &["snfrpmnq.org", "snvspnor.in", "snmvspru.net", "snpnwsuy.ru"][..]),
         ("flubot", "1136", "2021-03-05", &["nfiuerwtftasnuk.com"]),
