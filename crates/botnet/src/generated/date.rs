@@ -109,7 +109,7 @@ impl Period {
             Self::Day => (days, days),
             Self::TwoDays => {
                 let first = days - i64::from(date.day % 2 == 1 && date.day > 1);
-                (first, (days + i64::from(date.day % 2 == 0)).min(next_month - 1))
+                (first, (days + i64::from(date.day.is_multiple_of(2))).min(next_month - 1))
             }
             Self::Week => {
                 let monday = days - date.weekday();

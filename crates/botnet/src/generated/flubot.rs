@@ -32,7 +32,7 @@ impl Stream for Flubot {
         for _ in 0..15 {
             out.push(letter(self.numbers.below(25)));
         }
-        let suffix = if self.at % 3 == 0 { 0 } else { 1 + self.at % 2 };
+        let suffix = if self.at.is_multiple_of(3) { 0 } else { 1 + self.at % 2 };
         push_suffix(out, &["ru", "com", "cn"], suffix);
         self.at = self.at.wrapping_add(1);
     }

@@ -105,7 +105,7 @@ impl Twister {
     /// A number from `low` to `high`, both included, out of the low 28 bits of the next word.
     pub(super) fn between(&mut self, low: u32, high: u32) -> u32 {
         let width = u64::from(high.saturating_sub(low)) + 1;
-        low + (u64::from(self.next() & 0x0fff_ffff) * width >> 28) as u32
+        low + ((u64::from(self.next() & 0x0fff_ffff) * width) >> 28) as u32
     }
 }
 

@@ -32,7 +32,7 @@ impl Stream for Tofsee {
         out.push_str(&self.word);
         out.push_str(&self.word);
         out.push(letter(self.at % 10));
-        out.push_str(if self.at / 10 % 2 == 0 { ".biz" } else { ".ch" });
+        out.push_str(if (self.at / 10).is_multiple_of(2) { ".biz" } else { ".ch" });
         self.at = self.at.wrapping_add(1);
     }
 }
