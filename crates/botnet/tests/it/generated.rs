@@ -16,7 +16,9 @@ fn names(family_name: &str, seed: &str, day: &str) -> Vec<String> {
 }
 
 /// Family, seed, day, how many names come before, names that follow one another, where they were published.
-const PUBLISHED: &[(&str, &str, &str, usize, &[&str], &str)] = &[
+type Row = (&'static str, &'static str, &'static str, usize, &'static [&'static str], &'static str);
+
+const PUBLISHED: &[Row] = &[
     (
         "banjori",
         "earnestnessbiophysicalohax",
