@@ -16,6 +16,7 @@
 pub mod beacon;
 pub mod decompress;
 pub mod generated;
+pub mod lexical;
 pub mod prepare;
 pub mod read;
 mod recognise;

@@ -13,6 +13,7 @@ mod c2_priors;
 mod captures;
 mod data;
 mod generated;
+mod lexical;
 mod logs;
 mod population;
 mod questions;

@@ -1,0 +1,209 @@
+//! Generated names by their look: rows, properties, and the bars on real names where they are.
+
+use botnet::lexical::model::{BYTES, COUNT, Feature, LONE_BITS, MAX_PIECE, PIECE_STEPS, Tables, Trees};
+use botnet::lexical::model::{HASH, features, hashed, split};
+use botnet::lexical::{THRESHOLD, Verdict, judge, score};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+#[path = "../../examples/names/lists.rs"]
+mod lists;
+
+fn tables() -> Tables<'static> {
+    Tables::read(BYTES).expect("the shipped model is whole")
+}
+
+#[test]
+fn names_come_apart_at_the_suffix() {
+    for (name, label, suffix, open) in [
+        ("example.com", "example", "com", false),
+        ("www.example.com", "example", "com", false),
+        ("a.b.example.co.uk", "example", "co.uk", false),
+        ("example.com.br", "example", "com.br", false),
+        ("com.br", "com", "br", false),
+        ("co.com", "co", "com", false),
+        ("example.company.museum", "company", "museum", false),
+        ("kq3v.duckdns.org", "kq3v", "duckdns.org", true),
+        ("duckdns.org", "duckdns", "org", false),
+        ("localhost", "localhost", "", false),
+        ("", "", "", false),
+        (".", "", "", false),
+        ("..com", "", "com", false),
+    ] {
+        let parts = split(name);
+        assert_eq!((parts.label, parts.suffix, parts.open), (label, suffix, open), "{name}");
+    }
+    let long = format!("{}\u{e9}.com", "a".repeat(62));
+    assert_eq!(split(&long).label, "a".repeat(62), "cut between characters");
+}
+
+#[test]
+fn verdicts_of_plain_cases() {
+    for name in [
+        "www.wikipedia.org",
+        "bookshop.example",
+        "localnews.com",
+        "photogallery.co.uk",
+        "mail.university.edu",
+        "cloudstorage.net",
+        "weather.lan",
+        "abc.de",
+        "24h.com",
+    ] {
+        let verdict = judge(name);
+        assert!(
+            !verdict.generated && verdict.score < 0.2 && !verdict.reasons.is_empty(),
+            "{name}: {verdict:?}"
+        );
+    }
+    for name in [
+        "xkqjzvwpqhtrmnbgcl.biz",
+        "qpwvxkzjrthbnmgdlsfc.com",
+        "0f3a9c7be21d44887a6be5.info",
+        "h7k2q9x4w8z3v5b1n6.net",
+        "WXKQZJVPQHTRMNBVCKJHG.SU.",
+    ] {
+        let verdict = judge(name);
+        assert!(verdict.generated && !verdict.reasons.is_empty(), "{name}: {verdict:?}");
+    }
+    for name in ["", ".", "...", "a", "\u{1f30a}.example", "--.com", "\u{0}\u{1}.com"] {
+        assert_eq!(
+            judge(name),
+            Verdict { score: 0.0, generated: false, family: None, confidence: 50, reasons: Vec::new() },
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
+fn reasons_say_how_rare() {
+    let reasons = judge("xkqjzvwpqhtrmnbgcl.biz").reasons.join("; ");
+    assert!(reasons.contains("ordinary names") && reasons.contains("ends in `biz`"), "{reasons}");
+    let reasons = judge("photogallery.com").reasons.join("; ");
+    assert!(reasons.contains("photo"), "{reasons}");
+}
+
+#[test]
+fn a_model_that_is_not_whole_is_refused() {
+    for cut in [0, 1, 8, 31, 32, 1_000, BYTES.len() - 1] {
+        assert!(Tables::read(&BYTES[..cut]).is_none(), "{cut} bytes");
+    }
+    let longer = [BYTES, &[0]].concat();
+    assert!(Tables::read(&longer).is_none());
+    let leaf = [255, 0, 0, 0, 0, 0, 128, 63];
+    let tree = |nodes: &[[u8; 8]]| {
+        [&[0u8; 4][..], &1u32.to_le_bytes(), &(nodes.len() as u16).to_le_bytes(), &nodes.concat()].concat()
+    };
+    assert!(Trees::read(&tree(&[leaf])).is_some());
+    for (what, bytes) in [
+        ("no node", tree(&[])),
+        ("a question without answers", tree(&[[0, 2, 0, 0, 0, 0, 0, 0]])),
+        ("a right child that is the left", tree(&[[0, 1, 0, 0, 0, 0, 0, 0], leaf, leaf])),
+        ("a right child outside", tree(&[[0, 3, 0, 0, 0, 0, 0, 0], leaf, leaf])),
+        ("a feature that is none", tree(&[[COUNT as u8, 2, 0, 0, 0, 0, 0, 0], leaf, leaf])),
+    ] {
+        assert!(Trees::read(&bytes).is_none(), "{what}");
+    }
+}
+
+/// Fewest bits of any cut, by trying all of them.
+fn fewest(tables: &Tables<'_>, run: &[u8]) -> f32 {
+    if run.is_empty() {
+        return 0.0;
+    }
+    (1..=run.len().min(MAX_PIECE))
+        .filter_map(|len| {
+            let known = tables.piece(run[..len].iter().copied().fold(HASH, hashed));
+            let bits = match known {
+                Some([bits, ..]) => f32::from(bits) / PIECE_STEPS,
+                None if len == 1 => LONE_BITS,
+                None => return None,
+            };
+            Some(bits + fewest(tables, &run[len..]))
+        })
+        .fold(f32::INFINITY, f32::min)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_has_a_verdict_within_bounds(name in "\\PC{0,300}") {
+        let verdict = judge(&name);
+        prop_assert!((0.0..=1.0).contains(&verdict.score));
+        prop_assert_eq!(verdict.generated, verdict.score >= THRESHOLD);
+        prop_assert!((50..=99).contains(&verdict.confidence) && verdict.reasons.len() <= 4);
+        prop_assert_eq!(verdict.score, score(&name));
+        prop_assert_eq!(judge(&name), verdict);
+    }
+
+    #[test]
+    fn case_dot_and_hosts_change_nothing(name in "[a-z0-9_-]{1,70}\\.(com|co\\.uk|biz|bit)", host in "[a-z0-9-]{1,9}") {
+        let verdict = judge(&name);
+        for other in [name.to_ascii_uppercase(), format!("{name}."), format!(" {name} "), format!("{host}.{name}")] {
+            prop_assert_eq!(&judge(&other), &verdict, "{}", other);
+        }
+    }
+
+    #[test]
+    fn the_cut_is_the_one_with_the_fewest_bits(label in "[a-z]{1,11}") {
+        let tables = tables();
+        let (found, cut) = features(&tables, &split(&format!("{label}.com")));
+        let best = fewest(&tables, label.as_bytes());
+        prop_assert!((found.get(Feature::PieceTotal) - best).abs() < 0.01, "{} {best}", found.get(Feature::PieceTotal));
+        let letters: String = cut.pieces().iter().map(|p| &label[p.start..p.start + p.len]).collect();
+        prop_assert_eq!(letters, label, "the pieces are the label");
+    }
+
+    #[test]
+    fn bytes_that_are_no_trees_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Some(trees) = Trees::read(&bytes) {
+            trees.odds(&features(&tables(), &split("example.com")).0);
+        }
+    }
+}
+
+/// Names of `file`, by their second column.
+fn real(file: &str) -> Option<BTreeMap<String, Vec<String>>> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let data = std::env::var_os("COMITY_DATA").map_or(root, std::path::PathBuf::from);
+    let path = data.join("botnet/dga").join(file);
+    let Ok(packed) = std::fs::File::open(&path) else {
+        println!("skipped: no {} (set COMITY_DATA)", path.display());
+        return None;
+    };
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let mut cells = line.split(',');
+        if let (Some(name), Some(of)) = (cells.next(), cells.next()) {
+            names.entry(of.to_owned()).or_default().push(name.to_owned());
+        }
+    }
+    Some(names)
+}
+
+/// A small copy of what `examples/quality_names.rs` measures on 200,000 names: it catches a model that has come apart
+/// from its code, not a change of a percent.
+#[test]
+fn real_families_are_told_from_popular_names() {
+    let (Some(families), Some(popular)) = (real("dga_public.csv.gz"), real("benign_public.csv.gz")) else {
+        return;
+    };
+    let share = |names: &[&String]| {
+        names.iter().filter(|n| score(n) >= THRESHOLD).count() as f64 / names.len().max(1) as f64
+    };
+    for (list, names) in &popular {
+        let test: Vec<_> = names.iter().filter(|n| lists::part(n) == lists::Part::Test).collect();
+        assert!(test.len() > 5_000, "{list}");
+        assert!(share(&test) <= 0.003, "{list}: {:.4} of {}", share(&test), test.len());
+    }
+    let found: Vec<f64> = families
+        .values()
+        .map(|names| share(&names.iter().step_by(names.len().div_ceil(100)).collect::<Vec<_>>()))
+        .collect();
+    let mean = found.iter().sum::<f64>() / found.len() as f64;
+    assert!(mean >= 0.4, "{mean}: {found:?}");
+}
