@@ -121,7 +121,12 @@ impl<'a> Tables<'a> {
             let level = level.first_chunk::<4>().map(|b| f32::from_le_bytes(*b));
             level.is_some_and(|l| if high { value > l } else { value < l })
         };
-        LEVELS.iter().zip(values.chunks_exact(4)).filter(|(_, l)| beyond(l)).map(|(share, _)| *share).last()
+        LEVELS
+            .iter()
+            .zip(values.chunks_exact(4))
+            .filter(|(_, l)| beyond(l))
+            .map(|(share, _)| *share)
+            .next_back()
     }
 
     /// The three values of a piece.

@@ -1,4 +1,5 @@
 //! Generated names by their look: rows, properties, and the bars on real names where they are.
+#![expect(clippy::expect_used, reason = "a failed test should stop")]
 
 use botnet::lexical::model::{BYTES, COUNT, Feature, LONE_BITS, MAX_PIECE, PIECE_STEPS, Tables, Trees};
 use botnet::lexical::model::{HASH, features, hashed, split};
