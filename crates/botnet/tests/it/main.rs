@@ -12,6 +12,7 @@ mod beacon_model;
 mod c2_priors;
 mod captures;
 mod data;
+mod folder;
 mod generated;
 mod lexical;
 mod logs;

@@ -26,7 +26,8 @@ pub(super) struct Talk {
 
 impl Talk {
     pub(super) fn held(&self) -> usize {
-        self.ours.held.len() + self.theirs.held.len() + self.open.iter().map(|o| o.1.len()).sum::<usize>()
+        let names = self.open.iter().map(|o| size_of_val(o) + o.1.capacity()).sum::<usize>();
+        size_of::<Self>() + self.ours.held.capacity() + self.theirs.held.capacity() + names
     }
 
     pub(super) fn gap(&mut self, forward: bool) {

@@ -146,7 +146,13 @@ mod tests {
             (Some(&b"http/1.1"[..]), "h1"),
             (Some(b"h"), "hh"),
             (Some(&[0xab]), "ab"),
+            (Some(&[0x20]), "20"),
+            (Some(&[0xab, 0xcd]), "ad"),
+            (Some(&[0x20, 0x61]), "21"),
             (Some(&[0x30, 0xab]), "3b"),
+            (Some(&[0x61, 0x20]), "60"),
+            (Some(&[0x30, 0x31, 0xab, 0xcd]), "3d"),
+            (Some(&[0x30, 0xab, 0xcd, 0x31]), "01"),
             (Some(&[]), "00"),
             (None, "00"),
         ] {

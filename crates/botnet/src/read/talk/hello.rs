@@ -75,6 +75,23 @@ pub(super) struct ServerHello {
     pub again: bool,
 }
 
+impl ClientHello {
+    /// Bytes that its lists hold.
+    pub(super) fn held(&self) -> usize {
+        let numbers = [&self.ciphers, &self.extensions, &self.groups, &self.signatures];
+        let texts = [self.sni.as_ref(), self.alpn.as_ref(), Some(&self.session), Some(&self.formats)];
+        2 * numbers.into_iter().chain(&self.versions).map(Vec::capacity).sum::<usize>()
+            + texts.into_iter().flatten().map(Vec::capacity).sum::<usize>()
+    }
+}
+
+impl ServerHello {
+    /// Bytes that its lists hold.
+    pub(super) fn held(&self) -> usize {
+        2 * self.extensions.capacity() + self.session.capacity() + self.alpn.as_ref().map_or(0, Vec::capacity)
+    }
+}
+
 /// The random of a hello retry request.
 const AGAIN: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,

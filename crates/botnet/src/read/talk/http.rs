@@ -60,13 +60,14 @@ pub(super) fn begins(start: &[u8]) -> bool {
 
 impl Talk {
     pub(super) fn held(&self) -> usize {
+        let text = |t: &Option<String>| t.as_ref().map_or(0, String::capacity);
         let row = |r: &HttpRow| {
-            [&r.uri, &r.host, &r.user_agent, &r.referrer]
-                .iter()
-                .map(|t| t.as_ref().map_or(0, String::len))
-                .sum::<usize>()
+            let texts = [&r.method, &r.host, &r.uri, &r.user_agent, &r.referrer, &r.version, &r.mime];
+            texts.into_iter().map(text).sum::<usize>()
         };
-        self.requests.held.len() + self.responses.held.len() + self.open.iter().map(row).sum::<usize>()
+        let rows = self.open.iter().chain(&self.answered).map(row).sum::<usize>();
+        let room = self.open.capacity() * size_of::<HttpRow>();
+        size_of::<Self>() + self.requests.held.capacity() + self.responses.held.capacity() + rows + room
     }
 
     pub(super) fn bytes(

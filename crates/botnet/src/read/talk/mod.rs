@@ -88,11 +88,11 @@ impl Talk {
         matches!(self.said, Said::Passed)
     }
 
-    /// Bytes that are held for it.
+    /// Bytes that are held for it, by what is reserved and not by what is filled.
     pub(super) fn held(&self) -> usize {
-        let waiting = |w: &Way| w.waiting.iter().map(|s| s.data.len()).sum::<usize>();
+        let waiting = |w: &Way| w.waiting.iter().map(|s| size_of_val(s) + s.data.capacity()).sum::<usize>();
         let said = match &self.said {
-            Said::Start(start) => start.len(),
+            Said::Start(start) => start.capacity(),
             Said::Http(t) => t.held(),
             Said::Tls(t) => t.held(),
             Said::Dns(t) => t.held(),
@@ -114,7 +114,11 @@ impl Talk {
         } else {
             way.waiting.push(Waiting { seq: s.seq, data: s.data.to_vec(), wire: s.wire });
         }
-        self.settle(s.ts, s.forward, false, emit)
+        self.settle(s.ts, s.forward, false, emit)?;
+        if self.passed() {
+            (self.ours.waiting, self.theirs.waiting) = (Vec::new(), Vec::new());
+        }
+        ControlFlow::Continue(())
     }
 
     /// Places what waited and may now go on; all of it where too much waits or `all` is asked for.
@@ -139,8 +143,6 @@ impl Talk {
             }
             self.place(Segment { ts, forward, seq: s.seq, data: &s.data, wire: s.wire }, emit)?;
             if self.passed() {
-                self.ours.waiting.clear();
-                self.theirs.waiting.clear();
                 return ControlFlow::Continue(());
             }
         }

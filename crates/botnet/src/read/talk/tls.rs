@@ -39,8 +39,11 @@ pub(super) struct Talk {
 
 impl Talk {
     pub(super) fn held(&self) -> usize {
-        let way = |w: &Way| w.records.len() + w.handshake.len();
-        way(&self.ours) + way(&self.theirs) + self.certificate.as_ref().map_or(0, Vec::len)
+        let way = |w: &Way| w.records.capacity() + w.handshake.capacity();
+        let hellos = self.client.as_ref().map_or(0, ClientHello::held)
+            + self.server.as_ref().map_or(0, ServerHello::held)
+            + self.certificate.as_ref().map_or(0, Vec::capacity);
+        size_of::<Self>() + way(&self.ours) + way(&self.theirs) + hellos
     }
 
     pub(super) fn over(&self) -> bool {
