@@ -32,6 +32,7 @@ mod hashed;
 mod infy;
 mod lehmer;
 mod locky;
+mod monero;
 mod msvc;
 mod proslikefan;
 mod qakbot;
@@ -48,7 +49,7 @@ pub use family::{Generator, Names, Seed};
 pub use index::{Index, Known, MAX_INDEXED, recognise};
 
 /// Every family that is known here, in alphabetical order.
-static FAMILIES: [&Generator; 23] = [
+static FAMILIES: [&Generator; 24] = [
     &banjori::BANJORI,
     &bazar::BAZARBACKDOOR,
     &ccleaner::CCLEANER,
@@ -61,6 +62,7 @@ static FAMILIES: [&Generator; 23] = [
     &infy::INFY,
     &locky::LOCKY,
     &msvc::M0YV,
+    &monero::MONERODOWNLOADER,
     &hashed::ORCHARD,
     &proslikefan::PROSLIKEFAN,
     &qakbot::QAKBOT,

@@ -29,10 +29,12 @@ impl Stream for Shiotob {
         // The sum leaves out the suffix without its dot.
         let sum = self.0.bytes().take(old + 1).fold(0u8, u8::wrapping_add);
         let factor = old as u8;
+        // The sample mixes 65 codes; none of those that are read depends on a later one.
         let mut codes = [0u8; 65];
+        let read = old.max(16);
         codes.iter_mut().zip(self.0.bytes()).for_each(|(to, b)| *to = b);
-        for i in 0..65 {
-            for j in 0..65 - i {
+        for i in 0..read {
+            for j in 0..read - i {
                 let from = codes.get(j).copied().unwrap_or(0).wrapping_mul(factor);
                 if let Some(to) = codes.get_mut(i + j) {
                     *to ^= from ^ sum;

@@ -171,6 +171,13 @@ const LISTS: &[(&str, &str, &str, &str, Holds)] = &[
     ("fobber_domains_1", "fobber", "1", "2015-07-01", Holds::All),
     ("locky_example_domains", "locky", "62", "2016-02-28", Holds::All),
     ("m0yv_example_domains", "m0yv", "2484a00", "2022-01-01", Holds::All),
+    (
+        "monerodownloader_example_domains",
+        "monerodownloader",
+        "jkhhksugrhtijys78g46",
+        "2020-01-12",
+        Holds::All,
+    ),
     ("orchard_example_domains", "orchard", "3", "2022-09-29", Holds::AllAndMore),
     ("qakbot_example_domains", "qakbot", "0", "2016-02-25", Holds::Part),
     ("ranbyus_may_example_domains", "ranbyus", "b6354bc3", "2015-05-14", Holds::All),
