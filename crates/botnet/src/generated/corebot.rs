@@ -7,7 +7,7 @@ use super::text::pick;
 
 pub(super) static COREBOT: Generator = Generator {
     family: "corebot",
-    source: "parameters of public knowledge; held against names in DGArchive's examples",
+    source: "parameters of public knowledge; held against names in examples of the project DGAfamilies",
     period: Period::Day,
     seeds: &[Seed::published("1dba8930", 0x1DBA_8930, "ddns.net", 40)],
     seed_help: "number: the seed in the sample, plus 65536 for each group of names after the first; text: the suffix",

@@ -7,7 +7,7 @@ use super::text::{crc32, push_hex, push_number, push_suffix};
 pub(super) static INFY: Generator = Generator {
     family: "infy",
     source: "Palo Alto Networks Unit 42, \"Prince of Persia - Ride the Lightning: Infy returns as Foudre\", August \
-             2017; names in DGArchive's published examples",
+             2017; names in the examples of the public project DGAfamilies",
     period: Period::WeekOfMonth,
     // Ten counters under each of three suffixes; the report does not say where a bot stops.
     seeds: &[Seed::published("NRV1", 0, "NRV1", 30)],

@@ -22,7 +22,7 @@ pub(super) static RAMNIT: Generator = Generator {
 pub(super) static DIRCRYPT: Generator = Generator {
     family: "dircrypt",
     source: "N. Artenstein and M. Shalyt, \"How (and Why) We Defeated DirCrypt\", Check Point, July 2014; names in \
-             DGArchive's published examples",
+             the examples of the public project DGAfamilies",
     period: Period::Always,
     seeds: &[Seed::published("47bce626", 0x47BC_E626, "", 30)],
     seed_help: "number: the seed in the sample",

@@ -7,7 +7,7 @@ use super::text::letter;
 
 pub(super) static DNSCHANGER: Generator = Generator {
     family: "dnschanger",
-    source: "parameters derived from published names: a list of five, and three in DGArchive's examples",
+    source: "parameters derived from published names: a list of five, and three in examples of the project DGAfamilies",
     period: Period::Always,
     seeds: &[Seed::published("87373", 87_373, "", 5), Seed::published("60000", 60_000, "", 5)],
     seed_help: "number: what the sample hands to `srand`",

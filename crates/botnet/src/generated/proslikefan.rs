@@ -6,7 +6,7 @@ use super::text::{letter, push_number};
 
 pub(super) static PROSLIKEFAN: Generator = Generator {
     family: "proslikefan",
-    source: "J. Bader, \"The DGA in Proslikefan\", July 2016; a name in DGArchive's published examples",
+    source: "J. Bader, \"The DGA in Proslikefan\", July 2016; a name in the examples of the public project DGAfamilies",
     period: Period::Day,
     seeds: &[Seed::published("prospect", 0, "prospect", 1_000)],
     seed_help: "text: the word in the script that is hashed with the date",

@@ -7,7 +7,7 @@ use terms::Day;
 
 pub(super) static SISRON: Generator = Generator {
     family: "sisron",
-    source: "derived from the published list of 40 names and DGArchive's examples",
+    source: "derived from the published list of 40 names and examples of the project DGAfamilies",
     period: Period::Day,
     seeds: &[Seed::published("ten days", 0, "", 40)],
     seed_help: "no seed: the date alone decides",

@@ -7,7 +7,7 @@ use super::text::letter;
 pub(super) static TOFSEE: Generator = Generator {
     family: "tofsee",
     source: "GovCERT.ch, \"Tofsee Spambot features .ch DGA - Reversal and Countermeasures\", December 2016; names in \
-             DGArchive's published examples",
+             the examples of the public project DGAfamilies",
     period: Period::EpochWeek,
     seeds: &[Seed::published("biz and ch", 0, "", 20)],
     seed_help: "no seed: the date alone decides",

@@ -25,7 +25,7 @@ const PUBLISHED: &[Row] = &[
         "2013-05-01",
         0,
         &["kwtoestnessbiophysicalohax.com", "rvcxestnessbiophysicalohax.com"],
-        "J. Bader, The DGA of Banjori; DGArchive's examples",
+        "J. Bader, The DGA of Banjori; examples of the project DGAfamilies",
     ),
     ("ccleaner", "5.33", "2017-02-14", 0, &["ab6d54340c1a.com"], "Cisco Talos, CCleanup"),
     ("ccleaner", "5.33", "2017-03-14", 0, &["aba9a949bc1d.com"], "Cisco Talos, CCleanup"),
@@ -48,7 +48,7 @@ const PUBLISHED: &[Row] = &[
             "i8a0q2wdu8otulkfylo2gdq.ddns.net",
             "kh1her76avy0qnelivijwd1.ddns.net",
         ],
-        "DGArchive's examples",
+        "examples of the project DGAfamilies",
     ),
     (
         "dircrypt",
@@ -56,22 +56,29 @@ const PUBLISHED: &[Row] = &[
         "2014-07-01",
         0,
         &["wbgzpjfxlxlcvbth.com", "pibqzedhzwt.com", "vlbqryjd.com"],
-        "DGArchive's examples",
+        "examples of the project DGAfamilies",
     ),
-    ("dmsniff", "sn", "2019-03-01", 0, &["snbhdfln.com"], "DGArchive's examples (UD4)"),
+    ("dmsniff", "sn", "2019-03-01", 0, &["snbhdfln.com"], "examples of the project DGAfamilies (UD4)"),
     (
         "dnschanger",
         "60000",
         "2012-07-01",
         0,
         &["xyinotlgjm.com", "pzebjxgftf.com", "jsgjmbtbdr.com"],
-        "DGArchive's examples",
+        "examples of the project DGAfamilies",
     ),
-    ("infy", "NRV1", "2017-05-17", 7 * 3 + 2, &["3b580fa7.top"], "DGArchive's examples"),
-    ("infy", "NRV1", "2017-05-17", 8 * 3 + 1, &["abe71236.net"], "DGArchive's examples"),
-    ("infy", "NRV1", "2017-05-17", 9 * 3, &["dce022a0.space"], "DGArchive's examples"),
-    ("proslikefan", "prospect", "2016-05-13", 26, &["jsfupqzg.org"], "DGArchive's examples"),
-    ("ramnit", "4bfcbc6a", "2014-12-21", 3, &["nhedwmmg.com"], "DGArchive's examples; seed by J. Bader"),
+    ("infy", "NRV1", "2017-05-17", 7 * 3 + 2, &["3b580fa7.top"], "examples of the project DGAfamilies"),
+    ("infy", "NRV1", "2017-05-17", 8 * 3 + 1, &["abe71236.net"], "examples of the project DGAfamilies"),
+    ("infy", "NRV1", "2017-05-17", 9 * 3, &["dce022a0.space"], "examples of the project DGAfamilies"),
+    ("proslikefan", "prospect", "2016-05-13", 26, &["jsfupqzg.org"], "examples of the project DGAfamilies"),
+    (
+        "ramnit",
+        "4bfcbc6a",
+        "2014-12-21",
+        3,
+        &["nhedwmmg.com"],
+        "examples of the project DGAfamilies; seed by J. Bader",
+    ),
     (
         "shiotob",
         "wtipubctwiekhir",
@@ -99,9 +106,9 @@ const PUBLISHED: &[Row] = &[
         &["gatyfus.com", "lyvyxor.com"],
         "the first of many blocklists; traffic below",
     ),
-    ("tofsee", "biz and ch", "2016-12-24", 0, &["dqhdqha.biz"], "DGArchive's examples"),
-    ("tofsee", "biz and ch", "2016-12-24", 9, &["dqhdqhj.biz"], "DGArchive's examples"),
-    ("tofsee", "biz and ch", "2016-12-24", 11, &["dqhdqhb.ch"], "DGArchive's examples"),
+    ("tofsee", "biz and ch", "2016-12-24", 0, &["dqhdqha.biz"], "examples of the project DGAfamilies"),
+    ("tofsee", "biz and ch", "2016-12-24", 9, &["dqhdqhj.biz"], "examples of the project DGAfamilies"),
+    ("tofsee", "biz and ch", "2016-12-24", 11, &["dqhdqhb.ch"], "examples of the project DGAfamilies"),
 ];
 
 #[test]
@@ -114,7 +121,7 @@ fn names_are_those_of_the_reports() {
 
 #[test]
 fn names_without_a_known_place_are_among_those_of_the_day() {
-    // In DGArchive's examples; FluBot among indicators of March 2021.
+    // In examples of the project DGAfamilies; FluBot among indicators of March 2021.
     for (family, seed, day, expected) in [
         ("dmsniff", "sn", "2019-03-01", &["snfrpmnq.org", "snvspnor.in", "snmvspru.net", "snpnwsuy.ru"][..]),
         ("flubot", "1136", "2021-03-05", &["nfiuerwtftasnuk.com"]),
