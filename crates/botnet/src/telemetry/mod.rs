@@ -6,11 +6,18 @@
 //! Bounds: the memory pool of [`Options`]; what does not fit is spilled into the caller's folder.
 
 mod activity;
+mod bursts;
 pub mod c2;
+mod dns_channel;
 mod estimate;
+mod flux;
+mod long;
 mod names;
 mod outcome;
+mod peers;
 mod population;
+mod shape;
+mod strobes;
 
 use crate::tables::Table;
 use datafusion::arrow::array::{Array, AsArray as _, RecordBatch};
@@ -31,11 +38,17 @@ use std::sync::Arc;
 use terms::{ExhibitId, Timestamp, Unsealed};
 
 pub use activity::{PlaceBots, Signature, Victim};
+pub use bursts::BurstOptions;
 pub use c2::priors::Priors;
 pub use c2::{C2Options, Ranked, Signs};
+pub use dns_channel::DnsChannelOptions;
 pub use estimate::{Estimate, Refusal, estimate};
+pub use flux::FluxOptions;
+pub use long::LongOptions;
 pub use names::{NameOptions, look};
 pub use outcome::{Calls, Outcome};
+pub use peers::PeerOptions;
+pub use strobes::StrobeOptions;
 
 /// Files that make up the tables, as the state store's manifest lists them: absolute local paths, or URLs under the
 /// store of [`Options`].

@@ -186,7 +186,7 @@ pub fn look(name: &str) -> f64 {
 }
 
 /// Log odds of the label's parts, summed and brought between 0 and 1. The weights were set by hand, on whole families.
-fn label_look(label: &str) -> f64 {
+pub(super) fn label_look(label: &str) -> f64 {
     let letters = label.as_bytes();
     // Short labels carry too little; international names (`xn--`) are no letters at all.
     if letters.len() < 6 || label.starts_with("xn--") {

@@ -20,5 +20,6 @@ mod population;
 mod questions;
 mod real;
 mod sensors;
+mod shapes;
 mod talks;
 mod web;

@@ -42,10 +42,10 @@ const NAME: &str = "c2.pairs";
 /// Width of the spans that persistence counts, microseconds.
 const SPAN: i64 = 300 * MICROS_PER_SECOND;
 /// Services that every host asks regularly.
-const ROUTINE: &str = "'dns', 'ntp', 'dhcp', 'mdns', 'llmnr', 'ssdp', 'netbios', 'syslog', 'snmp'";
+pub(super) const ROUTINE: &str = "'dns', 'ntp', 'dhcp', 'mdns', 'llmnr', 'ssdp', 'netbios', 'syslog', 'snmp'";
 /// States of calls that were refused or never answered. Not `SH`: who closes what was never opened was answered, and
 /// the sensor missed it.
-const UNANSWERED: [&str; 3] = ["S0", "REJ", "RSTOS0"];
+pub(super) const UNANSWERED: [&str; 3] = ["S0", "REJ", "RSTOS0"];
 
 /// How to look.
 #[derive(Debug, Clone, Copy)]
