@@ -1,8 +1,10 @@
 //! Questions to the telemetry tables, answered by DataFusion over Parquet files.
 //!
 //! Here: opening the tables, running SQL as a stream, reading columns. Each question has its own file: `c2` (what looks
-//! like command and control), `names` (generated names), `activity` (bots per channel, day, place), `population` (how
-//! many bots), `outcome` (before and after).
+//! like command and control), `names` (generated names), `long` (connections that stay open), `strobes` (very many calls),
+//! `dns_channel` (speech inside names), `bursts` (names that do not exist), `flux` (names with ever new addresses), `peers`
+//! (hosts with mutual contacts), `activity` (bots per channel, day, place), `population` (how many bots), `outcome` (before
+//! and after). `shape` is what the smaller ones share.
 //! Bounds: the memory pool of [`Options`]; what does not fit is spilled into the caller's folder.
 
 mod activity;
