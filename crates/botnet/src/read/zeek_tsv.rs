@@ -224,8 +224,8 @@ fn fields<'a>(header: &Header, line: &'a [u8]) -> Result<Fields<'a>, Why> {
     let mut found = Fields([b""; COLUMNS.len()]);
     let mut columns = header.columns.iter();
     let mut start = 0;
-    for end in memchr::memchr_iter(header.separator, line).chain(std::iter::once(line.len())) {
-        let column = columns.next().ok_or(Why::Columns)?;
+    let mut take = |end: usize| {
+        let column = columns.next()?;
         if let Some(slot) = column.and_then(|c| found.0.get_mut(c as usize)) {
             let value = line.get(start..end).unwrap_or(b"");
             if value != header.unset.as_slice() && value != header.empty.as_slice() {
@@ -233,6 +233,43 @@ fn fields<'a>(header: &Header, line: &'a [u8]) -> Result<Fields<'a>, Why> {
             }
         }
         start = end + 1;
-    }
+        Some(())
+    };
+    each_place(header.separator, line, &mut take).and_then(|()| take(line.len())).ok_or(Why::Columns)?;
     if columns.next().is_some() { Err(Why::Columns) } else { Ok(found) }
+}
+
+/// Calls `take` with every place of a byte, until it wants no more. Values are a few bytes long, so that a search that is
+/// begun anew for each costs more than it saves: eight bytes are looked at in one number.
+fn each_place(byte: u8, line: &[u8], take: &mut impl FnMut(usize) -> Option<()>) -> Option<()> {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let wanted = u64::from_ne_bytes([byte; 8]);
+    let (eights, rest) = line.as_chunks::<8>();
+    for (i, eight) in eights.iter().enumerate() {
+        let x = u64::from_le_bytes(*eight) ^ wanted;
+        // The top bit of each byte that is 0, and of no other.
+        let mut zeros = !(((x & LOW) + LOW) | x | LOW);
+        while zeros != 0 {
+            take(8 * i + zeros.trailing_zeros() as usize / 8)?;
+            zeros &= zeros - 1;
+        }
+    }
+    let start = 8 * eights.len();
+    rest.iter().enumerate().filter(|(_, b)| **b == byte).try_for_each(|(i, _)| take(start + i))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_place_is_found(line in prop::collection::vec(prop_oneof![Just(9u8), Just(8), Just(0x89), any::<u8>()], 0..80)) {
+            let mut found = Vec::new();
+            each_place(9, &line, &mut |at| { found.push(at); Some(()) });
+            let expect: Vec<usize> = (0..line.len()).filter(|&i| line.get(i) == Some(&9)).collect();
+            prop_assert_eq!(found, expect);
+        }
+    }
 }
