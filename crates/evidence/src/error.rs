@@ -101,7 +101,12 @@ pub enum EvidenceError {
     KeyDamaged(ExhibitId),
     /// A secret file does not open.
     #[error("the secret does not open: {0}")]
-    #[diagnostic(code("CMT-0410"), help("check the passphrase; a changed file does not open at all"))]
+    #[diagnostic(
+        code("CMT-0410"),
+        help(
+            "the passphrase is another one, or the file was changed: COMITY_PASSPHRASE or the prompt gives it"
+        )
+    )]
     Secret(String),
     /// Age refused to encrypt.
     #[error("encrypting failed: {0}")]

@@ -7,11 +7,11 @@
 use super::args::{Doctor, Global};
 use super::errors::Fault;
 use super::home::Meant;
-use super::out::{Out, Table, counted};
+use super::out::{Out, Table, counted, short};
 use super::{Done, Outcome, passphrase};
 use crate::node::error::{Ending, NodeError};
 use crate::node::keys::{Keys, read_key, read_public};
-use crate::node::{Node, Options, origin, publish};
+use crate::node::{Node, Options, origin, publish, withheld};
 use crate::store::commit::write;
 use crate::store::doctor::{self, Check, Depth};
 use crate::store::exhibits::{self, Exhibit};
@@ -26,7 +26,7 @@ use futures::TryStreamExt as _;
 use ledger::{NoteKey, Trust, dsse};
 use privacy::Odometer;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use terms::{Compression, ExhibitId, ExhibitKind, FindingBody, Obtained, PartnerId, Timestamp};
 
@@ -197,6 +197,7 @@ async fn stores(home: &Home, options: &Options, config: &Config, depth: Depth) -
     }
     checks.push(ledger(home, &state, config.partner.as_ref()).await);
     checks.push(Check::of("partners", two_faced(&state).await));
+    checks.push(Check::of("withheld-lists", lists(&config.withheld_lists)));
     checks.push(Check::of("withheld", to_report(&state, options.clock.now()).await));
     if let Some(folder) = &config.ledger_publish {
         checks
@@ -205,6 +206,15 @@ async fn stores(home: &Home, options: &Options, config: &Config, depth: Depth) -
     checks.extend(sealed(home, options, config, &state, depth).await);
     state.close().await;
     checks
+}
+
+/// Whether every list can be read: while one cannot, nothing is taken in.
+fn lists(paths: &[PathBuf]) -> Result<String, NodeError> {
+    withheld::readable(paths)?;
+    Ok(match paths.len() {
+        0 => "no list of what must not be viewed is configured".into(),
+        n => format!("{} can be read", counted(n as u64, "list")),
+    })
 }
 
 /// What must not be viewed, and when it has to be reported.
@@ -224,7 +234,9 @@ async fn to_report(state: &State, now: Timestamp) -> Result<String, NodeError> {
     if exhibits.is_empty() {
         return Ok("nothing in the home is on a list of what must not be viewed".into());
     }
-    let what = counted(exhibits.len() as u64, "exhibit");
+    let first: Vec<String> = exhibits.iter().take(8).map(short).collect();
+    let rest = if exhibits.len() > first.len() { ", …" } else { "" };
+    let what = format!("{} ({}{rest})", counted(exhibits.len() as u64, "exhibit"), first.join(", "));
     let next = ahead.map_or_else(String::new, |until| format!("; the next report is due by {until}"));
     let late = if past > 0 { format!("; {past} were due before now") } else { String::new() };
     Ok(format!("{what} must not be viewed and must be reported{next}{late}"))

@@ -46,27 +46,7 @@ pub struct Examined {
     more: u64,
 }
 
-/// The exhibits and what was taken out of them: each after what it lies in, once.
-async fn with_derived(node: &Node, of: &[ExhibitId]) -> Result<Vec<Exhibit>, Fault> {
-    let mut conn = node.state.read().await?;
-    let (mut seen, mut out) = (BTreeSet::new(), Vec::new());
-    let mut waiting: Vec<ExhibitId> = of.iter().rev().copied().collect();
-    while let Some(id) = waiting.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        let Some(exhibit) = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none()) else {
-            continue;
-        };
-        out.push(exhibit);
-        let mut below = erasure::unpacked(&mut conn, &id).await?;
-        below.reverse();
-        waiting.append(&mut below);
-    }
-    Ok(out)
-}
-
-async fn examined(node: &Node, exhibit: Exhibit) -> Result<Examined, Fault> {
+async fn examined(node: &Node, exhibit: Exhibit, inside: Option<ExhibitId>) -> Result<Examined, Fault> {
     let mut conn = node.state.read().await?;
     let (mut found, mut after, mut more) = (Vec::new(), None, 0);
     loop {
@@ -82,6 +62,10 @@ async fn examined(node: &Node, exhibit: Exhibit) -> Result<Examined, Fault> {
         let this = BTreeSet::from([exhibit.id]);
         found.retain(|f| Node::shown(&this, f));
     }
+    if exhibit.kind == ExhibitKind::RuleSet {
+        // What its rules found is told of what they fired on.
+        found.retain(|f| !matches!(f.body, FindingBody::RuleMatch { .. } | FindingBody::Scanned { .. }));
+    }
     found.sort_by_cached_key(|f| (findings::kind(&f.body), f.id));
     let digests = found.iter().find_map(|f| match &f.body {
         FindingBody::Hashes { digests } => Some(digests.iter().cloned().collect()),
@@ -93,19 +77,37 @@ async fn examined(node: &Node, exhibit: Exhibit) -> Result<Examined, Fault> {
         names: exhibit.names,
         kind: exhibit.kind,
         size: exhibit.size,
-        derived_from: exhibit.derived_from,
+        derived_from: inside.or(exhibit.derived_from),
         digests: digests.unwrap_or_default(),
         findings: found,
         more,
     })
 }
 
-/// Says what is known of these exhibits and of what was taken out of them.
+/// Says what is known of these exhibits and of what was taken out of them: each after what it lies in, once. What had
+/// been here before is told like what is new.
 pub async fn tell(node: &Node, of: &[ExhibitId], out: &mut Out) -> Result<(), Fault> {
-    let all = with_derived(node, of).await?;
-    let mut report = Report { exhibits: all.len(), ..Report::default() };
-    for exhibit in all {
-        let one = examined(node, exhibit).await?;
+    let mut report = Report::default();
+    let mut seen = BTreeSet::new();
+    let mut waiting: Vec<(ExhibitId, Option<ExhibitId>)> = of.iter().rev().map(|id| (*id, None)).collect();
+    while let Some((id, inside)) = waiting.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let mut conn = node.state.read().await?;
+        let Some(exhibit) = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none()) else {
+            continue;
+        };
+        let mut below = erasure::unpacked(&mut conn, &id).await?;
+        drop(conn);
+        let one = examined(node, exhibit, inside).await?;
+        // The same bytes may lie in several containers; the exhibit names the first one only.
+        below.extend(one.findings.iter().filter_map(|f| match &f.body {
+            FindingBody::Derived { exhibit, .. } => Some(*exhibit),
+            _ => None,
+        }));
+        waiting.extend(below.into_iter().rev().map(|b| (b, Some(id))));
+        report.exhibits += 1;
         if out.for_programs() {
             out.object(&one);
         } else {
@@ -177,10 +179,8 @@ impl Report {
         let inside = inside.map(|name| format!(", in {}", cut(name, 40))).unwrap_or_default();
         let name = self.names.get(&one.exhibit).map_or_else(String::new, |n| cut(n, 70));
         out.line("");
-        out.hanging(
-            "",
-            &format!("{n:>2}  {name}  ({}, {}, {}{inside})", one.kind, bytes(one.size), short(one.exhibit)),
-        );
+        out.hanging("", &format!("{n:>2}  {name}  ({}, {}{inside})", one.kind, bytes(one.size)));
+        out.hanging("    ", &format!("sha256 {}", one.exhibit));
         let mut groups: Vec<(&'static str, u32, Vec<&Finding>)> = Vec::new();
         for finding in one.findings.iter().filter(|f| weight(f) > 0) {
             let kind = findings::kind(&finding.body);
@@ -194,7 +194,7 @@ impl Report {
         }
         groups.sort_by_key(|(_, most, _)| std::cmp::Reverse(*most));
         for (kind, _, mut list) in groups.into_iter().take(LINES) {
-            list.sort_by_key(|f| std::cmp::Reverse(weight(f)));
+            list.sort_by_key(|f| (std::cmp::Reverse(weight(f)), far(f)));
             let told: Vec<String> = list
                 .iter()
                 .take(TOGETHER)
@@ -256,6 +256,15 @@ fn said(finding: &Finding, on: ExhibitId) -> String {
         FindingBody::Similar { distance, .. } => format!("like {} (distance {distance})", other()),
         FindingBody::SharedCode { percent, .. } => format!("{percent} % of code with {}", other()),
         body => statement(body),
+    }
+}
+
+/// Of what is alike the nearest comes first.
+fn far(finding: &Finding) -> u32 {
+    match &finding.body {
+        FindingBody::Similar { distance, .. } => *distance,
+        FindingBody::SharedCode { percent, .. } => 100u32.saturating_sub(u32::from(*percent)),
+        _ => 0,
     }
 }
 

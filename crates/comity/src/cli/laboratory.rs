@@ -227,6 +227,9 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
         told(&analyzed, out);
         findings::list(&node, args, out).await?;
     }
+    if matches!(outcome, Outcome::Done) && !analyzed.failed.is_empty() {
+        outcome = Ending::Partly.into();
+    }
     node.close().await?;
     out.object(&analyzed);
     out.talk("comity analyze --why ID explains a finding; next: comity assess");

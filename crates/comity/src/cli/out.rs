@@ -49,7 +49,7 @@ impl Out {
     pub fn object(&mut self, value: &impl Serialize) {
         if self.json {
             // What is printed here is our own: maps with text keys, finite numbers.
-            let text = serde_json::to_string(value).unwrap_or_default();
+            let text = escaped(serde_json::to_string(value).unwrap_or_default());
             self.put(&text);
             self.put("\n");
         }
@@ -151,12 +151,35 @@ fn colour() -> bool {
     io::stderr().is_terminal() && !asked_not && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
 }
 
+/// Characters that are not seen and steer what is: marks of direction, joiners, separators, tags (Unicode categories Cf,
+/// Zl and Zp).
+fn unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0001}'..='\u{e007f}')
+}
+
+/// JSON of the same meaning in which such characters are written as escapes (RFC 8259, section 7).
+fn escaped(json: String) -> String {
+    let steers = |c: char| unseen(c) || ('\u{7f}'..='\u{9f}').contains(&c);
+    if json.is_ascii() || !json.contains(steers) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if steers(c) {
+            let mut units = [0u16; 2];
+            c.encode_utf16(&mut units).iter().for_each(|u| out.push_str(&format!("\\u{u:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Text without what steers a terminal or reorders what is seen. Line ends stay.
 pub fn clean(text: &str) -> String {
-    let hidden = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let hidden = |c: char| (c.is_control() && c != '\n') || unseen(c);
     text.chars()
         .map(|c| {
             if c == '\t' {

@@ -98,6 +98,8 @@ impl Node {
                 self.sequencer.run().await?;
             }
         }
+        // What was examined just now may lie in more than one container.
+        report.new_findings += self.withhold_known().await?;
         let applied = self.apply_rules(tick).await?;
         report.new_findings += applied.new_findings;
         report.failed.extend(applied.failed);
@@ -216,8 +218,18 @@ impl Node {
         Ok(kept.try_collect().await?)
     }
 
-    /// Findings of one kind that stand.
+    /// Findings of one kind that stand, without those on what must not be viewed.
     pub async fn of_kind(&self, kind: &str) -> Result<Vec<Finding>, NodeError> {
+        let mut all = self.whatever_of_kind(kind).await?;
+        if !matches!(kind, "withheld" | "derived") {
+            let withheld = self.withheld().await?;
+            all.retain(|f| Self::shown(&withheld, f));
+        }
+        Ok(all)
+    }
+
+    /// The same, whatever they rest on.
+    pub(super) async fn whatever_of_kind(&self, kind: &str) -> Result<Vec<Finding>, NodeError> {
         let all = findings::stream(&self.state, Some(kind.to_owned()));
         Ok(all
             .try_filter_map(|k| async move { Ok(k.refuted_by.is_none().then_some(k.finding)) })

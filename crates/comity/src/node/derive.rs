@@ -136,6 +136,12 @@ impl Node {
         // Two members of one name are two names here.
         let times = names.entry(path.clone()).or_default();
         *times += 1;
+        // A member without a name is called by what it is, so that a line about it is not empty.
+        let path = if path.trim().is_empty() {
+            format!("(no name) {}", id.to_string().get(..12).unwrap_or_default())
+        } else {
+            path
+        };
         let name = if *times == 1 { path.clone() } else { format!("{path} ({times})") };
         let manner = Manner {
             obtained: from.obtained,
@@ -207,7 +213,7 @@ fn hear(
         },
         Frame::Summary(_) => gathering.end(),
         Frame::Kind(..) => Ok(()),
-        Frame::Rows(_) | Frame::Escapes(_) | Frame::OfSet(..) => {
+        Frame::Rows(_) | Frame::Inner(..) | Frame::Escapes(_) | Frame::OfSet(..) => {
             Err(WorkError::Protocol { why: "an examining child reads no rows".into() })
         }
     });

@@ -160,7 +160,8 @@ pub fn sources(paths: &[PathBuf], home: &Path) -> (Vec<Source>, Vec<Unsealable>)
         if path.as_os_str() == "-" {
             found.push(Source::Standard);
         } else {
-            walk(path, home, 0, &mut found, &mut left);
+            let root = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            walk(path, (home, &root), 0, &mut found, &mut left);
         }
     }
     (found, left)
@@ -170,7 +171,33 @@ fn unsealable(path: &Path, code: &'static str, why: impl ToString) -> Unsealable
     Unsealable { schema: "comity.not-sealed/1", name: path.display().to_string(), code, why: why.to_string() }
 }
 
-fn walk(path: &Path, home: &Path, depth: usize, found: &mut Vec<Source>, left: &mut Vec<Unsealable>) {
+/// `within` is the home, which is passed over, and the folder that was named. A link that lies in a folder is not
+/// followed: what it names lies in the folder and comes by itself, or was not meant.
+fn walk(
+    path: &Path,
+    within: (&Path, &Path),
+    depth: usize,
+    found: &mut Vec<Source>,
+    left: &mut Vec<Unsealable>,
+) {
+    let (home, root) = within;
+    if depth > 0 && path.is_symlink() {
+        if !std::fs::canonicalize(path).is_ok_and(|target| target.starts_with(root)) {
+            left.push(unsealable(
+                path,
+                "CMT-1142",
+                "it is a link that leads out of the folder; name its target",
+            ));
+        }
+        return;
+    }
+    if std::fs::canonicalize(path).is_ok_and(|p| p.starts_with(home)) {
+        // Keys and stores are no evidence. What lies around the home passes it over without a word.
+        if depth == 0 {
+            left.push(unsealable(path, "CMT-1141", "it belongs to this home itself"));
+        }
+        return;
+    }
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(e) => return left.push(unsealable(path, "CMT-1140", e)),
@@ -181,12 +208,7 @@ fn walk(path: &Path, home: &Path, depth: usize, found: &mut Vec<Source>, left: &
     if !meta.is_dir() {
         return left.push(unsealable(path, "CMT-1141", "it is neither a file nor a folder"));
     }
-    if std::fs::canonicalize(path).is_ok_and(|p| p == home) {
-        return;
-    }
-    if depth > 0 && path.is_symlink() {
-        return left.push(unsealable(path, "CMT-1142", "it is a link to a folder; name the folder itself"));
-    }
+
     if depth >= DEPTH {
         return left.push(unsealable(path, "CMT-1143", format!("it lies more than {DEPTH} folders deep")));
     }
@@ -195,7 +217,7 @@ fn walk(path: &Path, home: &Path, depth: usize, found: &mut Vec<Source>, left: &
         Err(e) => return left.push(unsealable(path, "CMT-1140", e)),
     };
     inside.sort();
-    inside.iter().for_each(|p| walk(p, home, depth + 1, found, left));
+    inside.iter().for_each(|p| walk(p, within, depth + 1, found, left));
 }
 
 /// Hands on what it reads and keeps a copy for the child, as long as that stays within the limit.
@@ -237,6 +259,8 @@ struct Heard {
     kind: ExhibitKind,
     summary: Summary,
     files: Vec<TelemetryFile>,
+    /// Digests of what a compressed stream holds.
+    inner: Option<Named>,
 }
 
 impl Heard {
@@ -246,6 +270,7 @@ impl Heard {
             kind: ExhibitKind::Unknown,
             summary: Summary::default(),
             files: Vec::new(),
+            inner: None,
         }
     }
 }
@@ -426,6 +451,13 @@ impl Node {
             }
             Err(e) => (Heard::nothing(), Some(e)),
         };
+        // A list names a picture, and not the gzip stream around it.
+        let packed = match heard.inner {
+            Some(named) => self.lists().await?.find(&named),
+            None => None,
+        };
+        let heard = if packed.is_some() { Heard::nothing() } else { heard };
+        let listed = listed.or(packed);
         let (unreadable, findings): (Vec<Left>, Vec<Finding>) = match listed {
             Some(listed) => {
                 let why =
@@ -569,6 +601,9 @@ impl Intake {
     fn frame(&mut self, frame: Frame) -> Result<(), WorkError> {
         match frame {
             Frame::Kind(compression, kind) => (self.heard.compression, self.heard.kind) = (compression, kind),
+            Frame::Inner(sha256, md5, sha1) => {
+                self.heard.inner = Some(Named { sha256, others: Some((md5, sha1)) });
+            }
             Frame::Rows(rows) => {
                 self.seen = self.seen.saturating_add(rows.len() as u64);
                 if self.seen > self.most {
@@ -639,11 +674,7 @@ fn name_of(source: &Source) -> String {
 
 /// Whether an examiner knows this kind.
 pub fn examined(kind: ExhibitKind) -> bool {
-    !kind.telemetry()
-        && !matches!(
-            kind,
-            ExhibitKind::Text | ExhibitKind::ZeekOther | ExhibitKind::Bundle | ExhibitKind::Receipt
-        )
+    !kind.telemetry() && !matches!(kind, ExhibitKind::ZeekOther | ExhibitKind::Bundle | ExhibitKind::Receipt)
 }
 
 fn left_out(kind: ExhibitKind, size: u64, summary: &Summary, trouble: Option<&WorkError>) -> Vec<Left> {

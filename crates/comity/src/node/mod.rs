@@ -41,12 +41,13 @@ pub mod share;
 pub mod similar;
 pub mod stamp;
 pub mod verify;
-mod withheld;
+pub mod withheld;
 pub mod witness;
 
+use crate::store::state::Backend;
 use crate::store::{
     Clock, Config, Flags, Home, InitOptions, Mode, NodeClock, Sequencer, Sources, State, SystemClock,
-    TelemetryFolder, config, files, records, vault,
+    TelemetryFolder, config, files, jobs, records, vault,
 };
 use crate::work::{Pool, sandbox};
 use error::NodeError;
@@ -276,6 +277,12 @@ impl Node {
         // Objects that this process writes are spared by the vault itself.
         self.vault.sweep(Timestamp(i64::MAX)).await?;
         self.sweep_ledger()?;
+        if self.state.backend() == Backend::Sqlite {
+            // This process holds the lock: what another had begun, it will not end.
+            let mut tx = self.state.begin().await?;
+            jobs::let_go(&mut tx).await?;
+            tx.commit().await?;
+        }
         self.sequencer.run().await?;
         self.finish_erasures().await
     }

@@ -94,12 +94,15 @@ impl Node {
 
     /// Rule sets that are here and not erased, in the order of their ids, as many as may be used together.
     async fn rule_sets(&self, applied: &mut Applied) -> Result<Vec<Exhibit>, NodeError> {
+        let withheld = self.withheld().await?;
         let mut conn = self.state.read().await?;
         let mut all = exhibits::of_kind(&mut conn, ExhibitKind::RuleSet, None, 1000).await?;
+        all.retain(|set| !withheld.contains(&set.id));
         let mut room = MOST_TEXT;
         all.retain(|set| {
             let fits = set.size <= room;
-            if set.erased_at.is_some() {
+            // A text that lay in a sample is not the operator's: it is armed once it is taken in by itself.
+            if set.erased_at.is_some() || set.derived_from.is_some() || self.withdrawn(&set.id) {
                 return false;
             }
             if fits {
@@ -112,6 +115,12 @@ impl Node {
             fits
         });
         Ok(all)
+    }
+
+    /// Whether the operator took a rule set out of use (`rules_withdrawn`, the first digits of its id).
+    fn withdrawn(&self, set: &ExhibitId) -> bool {
+        let id = set.to_string();
+        self.config.rules_withdrawn.iter().any(|digits| id.starts_with(&digits.to_ascii_lowercase()))
     }
 
     /// Sets whose compilation was told, with how many of their rules work.

@@ -7,6 +7,7 @@
 
 use super::Node;
 use super::error::NodeError;
+use super::withheld::{Lists, Named};
 use crate::store::{exhibits, findings};
 use crate::work::input::{Filling, MEMORY_LIMIT};
 use crate::work::{Frame, Mode, WorkError};
@@ -187,12 +188,16 @@ impl Node {
     /// CMT-0571 to CMT-0574; what reading the state store gives.
     pub async fn near(&self, sought: &Sought, most: usize) -> Result<Vec<Near>, NodeError> {
         let most = most.min(MOST_NEAR);
+        let withheld = self.withheld().await?;
         let (measure, but) = self.measured_by(sought).await?;
+        if let Some(exhibit) = but.filter(|id| withheld.contains(id)) {
+            return Err(NodeError::Withheld { exhibit });
+        }
         let mut best: BinaryHeap<(u32, ExhibitId)> = BinaryHeap::new();
         let mut all = Box::pin(findings::stream(&self.state, Some("hashes".into())));
         while let Some(kept) = all.try_next().await? {
             let [exhibit] = kept.finding.exhibits.as_slice() else { continue };
-            if kept.refuted_by.is_some() || Some(*exhibit) == but {
+            if kept.refuted_by.is_some() || Some(*exhibit) == but || withheld.contains(exhibit) {
                 continue;
             }
             let Some(far) = measure.far(&kept.finding.body) else { continue };
@@ -286,8 +291,10 @@ impl Node {
 
     /// The digests of a file that is not taken in, by a child.
     async fn hashed(&self, path: &Path) -> Result<FindingBody, NodeError> {
-        let (pool, from) = (self.pool.clone(), path.to_owned());
+        let (pool, from, lists) = (self.pool.clone(), path.to_owned(), self.lists().await?);
         let work = move || {
+            // Before any child reads it.
+            refuse_listed(&from, &lists)?;
             let input = handed(&from)?.seal().map_err(|e| NodeError::file("reading", &from, e))?;
             let mut hashes = None;
             let ended = pool.run(Mode::Examine, input, |frame| {
@@ -307,6 +314,20 @@ impl Node {
         };
         let ended = tokio::task::spawn_blocking(work).await;
         ended.map_err(|e| WorkError::Refused(format!("the examining thread ended: {e}")))?
+    }
+}
+
+/// A file that is on a list of what must not be viewed is not compared with anything.
+fn refuse_listed(path: &Path, lists: &Lists) -> Result<(), NodeError> {
+    if lists.is_empty() || !fs::metadata(path).is_ok_and(|m| m.is_file()) {
+        return Ok(());
+    }
+    let broken = |e: io::Error| NodeError::file("reading", path, e);
+    let mut bytes = Vec::new();
+    File::open(path).map_err(broken)?.take(MEMORY_LIMIT).read_to_end(&mut bytes).map_err(broken)?;
+    match lists.find(&Named::of(&bytes)) {
+        Some(_) => Err(NodeError::Withheld { exhibit: ExhibitId::of(&bytes) }),
+        None => Ok(()),
     }
 }
 

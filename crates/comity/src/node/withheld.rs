@@ -89,6 +89,14 @@ impl Lists {
     }
 }
 
+/// Whether every list can be read.
+///
+/// # Errors
+/// CMT-1112 for the first that cannot.
+pub fn readable(paths: &[PathBuf]) -> Result<(), NodeError> {
+    Lists::read(paths).map(|_| ())
+}
+
 fn unusable(path: &Path, why: impl std::fmt::Display) -> NodeError {
     NodeError::WithheldList { path: path.display().to_string(), why: why.to_string() }
 }
@@ -96,6 +104,9 @@ fn unusable(path: &Path, why: impl std::fmt::Display) -> NodeError {
 /// A list: one digest a line in hexadecimal digits, first on its line. Empty lines, those that begin with `#`, and a first
 /// line of column names are passed over.
 fn list(path: &Path, room: &mut u64) -> Result<List, NodeError> {
+    if !std::fs::metadata(path).map_err(|e| unusable(path, e))?.is_file() {
+        return Err(unusable(path, "it is no file"));
+    }
     let file = std::fs::File::open(path).map_err(|e| unusable(path, e))?;
     let mut bytes = Vec::new();
     let read = file.take(*room + 1).read_to_end(&mut bytes).map_err(|e| unusable(path, e))?;
@@ -116,7 +127,10 @@ fn list(path: &Path, room: &mut u64) -> Result<List, NodeError> {
             64 => hex(word).map(|d| list.sha256.push(d)),
             _ => None,
         };
-        if known.is_none() && number > 0 {
+        // A first line names columns, unless something in it could be a digest.
+        let column_names =
+            number == 0 && !line.split(|c: char| !c.is_ascii_hexdigit()).any(|run| run.len() >= 32);
+        if known.is_none() && !column_names {
             let what = "no MD5, SHA-1 or SHA-256 in hexadecimal digits stands at its beginning";
             return Err(unusable(path, format!("line {}: {what}", number + 1)));
         }
@@ -194,14 +208,14 @@ impl Node {
 
     /// Exhibits that are listed themselves: nothing is read out of them.
     pub(super) async fn listed(&self) -> Result<BTreeSet<ExhibitId>, NodeError> {
-        let all = self.of_kind("withheld").await?.into_iter();
+        let all = self.whatever_of_kind("withheld").await?.into_iter();
         let itself = |f: &Finding| matches!(f.body, FindingBody::Withheld { inside: false, .. });
         Ok(all.filter(itself).flat_map(|f| f.exhibits).collect())
     }
 
     /// Exhibits that must not be viewed, those with a listed one in them too.
     pub async fn withheld(&self) -> Result<BTreeSet<ExhibitId>, NodeError> {
-        Ok(self.of_kind("withheld").await?.into_iter().flat_map(|f| f.exhibits).collect())
+        Ok(self.whatever_of_kind("withheld").await?.into_iter().flat_map(|f| f.exhibits).collect())
     }
 
     /// Whether a finding may be shown: of what must not be viewed, only that it must not, and where it lay.
@@ -228,35 +242,114 @@ impl Node {
             return Ok(0);
         }
         let told = self.withheld().await?;
-        let mut others = BTreeMap::new();
-        if lists.want_others() {
-            let mut all = std::pin::pin!(findings::stream(&self.state, Some("hashes".into())));
-            while let Some(kept) = all.try_next().await? {
-                if let (FindingBody::Hashes { digests }, [of]) =
-                    (&kept.finding.body, kept.finding.exhibits.as_slice())
-                    && let (Some(md5), Some(sha1)) = (digest(digests, "md5"), digest(digests, "sha1"))
-                {
-                    others.insert(*of, (md5, sha1));
-                }
-            }
-        }
+        let digests = self.digests_inside(&lists).await?;
+        let lies = self.where_it_lies().await?;
         let now = self.clock.now();
-        let (mut found, mut after) = (Vec::new(), None);
+        // By exhibit, so that nothing is told twice: what is listed itself before what lies around or in it.
+        let mut found: BTreeMap<ExhibitId, Finding> = BTreeMap::new();
+        let mut beside = Vec::new();
+        let mut after = None;
         loop {
             let mut conn = self.state.read().await?;
             let page = exhibits::page(&mut conn, after.as_ref(), 1000).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
-            for exhibit in page.iter().filter(|e| e.erased_at.is_none() && !told.contains(&e.id)) {
-                let named = Named { sha256: exhibit.id.0.0, others: others.get(&exhibit.id).copied() };
-                if let Some(listed) = lists.find(&named) {
-                    found.push(self.must_not_be_viewed(exhibit.id, listed, false, now));
-                    found.extend(self.around(exhibit.derived_from, listed, &told, now).await?);
+            for exhibit in page.iter().filter(|e| e.erased_at.is_none()) {
+                let own = Named { sha256: exhibit.id.0.0, others: None };
+                let inside = digests.get(&exhibit.id);
+                let Some(listed) = lists.find(&own).or_else(|| inside.and_then(|named| lists.find(named)))
+                else {
+                    continue;
+                };
+                if !told.contains(&exhibit.id) {
+                    found.insert(exhibit.id, self.must_not_be_viewed(exhibit.id, listed, false, now));
+                }
+                beside.push((exhibit.id, listed));
+            }
+        }
+        for (id, listed) in beside {
+            for out_of in closure(id, &lies.holds) {
+                // What lies in something listed is listed with it.
+                if !told.contains(&out_of) {
+                    found
+                        .entry(out_of)
+                        .or_insert_with(|| self.must_not_be_viewed(out_of, listed, false, now));
+                }
+            }
+            for around in closure(id, &lies.lies_in) {
+                if !told.contains(&around) {
+                    found.entry(around).or_insert_with(|| self.must_not_be_viewed(around, listed, true, now));
                 }
             }
         }
-        let batch = Batch { findings: found, ..Batch::default() };
+        self.around_told(&told, &lies, &mut found, now).await?;
+        let batch = Batch { findings: found.into_values().collect(), ..Batch::default() };
         Ok(commit(&self.state, &batch, now).await?.new_findings)
+    }
+
+    /// What lies around an exhibit that was withheld before: another container with the same bytes may have come since.
+    async fn around_told(
+        &self,
+        told: &BTreeSet<ExhibitId>,
+        lies: &Lies,
+        found: &mut BTreeMap<ExhibitId, Finding>,
+        now: Timestamp,
+    ) -> Result<(), NodeError> {
+        for finding in self.whatever_of_kind("withheld").await? {
+            let (FindingBody::Withheld { list, digest, .. }, [of]) =
+                (&finding.body, finding.exhibits.as_slice())
+            else {
+                continue;
+            };
+            let name = ["sha256", "sha1", "md5"].into_iter().find(|n| n == digest).unwrap_or("sha256");
+            for around in closure(*of, &lies.lies_in) {
+                if !told.contains(&around) {
+                    let new = || self.must_not_be_viewed(around, (*list, name), true, now);
+                    found.entry(around).or_insert_with(new);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Digests that examinations told: of what a compressed stream holds, and those that are no ids.
+    async fn digests_inside(&self, lists: &Lists) -> Result<BTreeMap<ExhibitId, Named>, NodeError> {
+        let mut out = BTreeMap::new();
+        if lists.is_empty() {
+            return Ok(out);
+        }
+        let mut all = std::pin::pin!(findings::stream(&self.state, Some("hashes".into())));
+        while let Some(kept) = all.try_next().await? {
+            if let (FindingBody::Hashes { digests }, [of]) =
+                (&kept.finding.body, kept.finding.exhibits.as_slice())
+            {
+                let others = digest(digests, "md5").zip(digest(digests, "sha1"));
+                let sha256 = digest(digests, "sha256").unwrap_or(of.0.0);
+                out.insert(*of, Named { sha256, others });
+            }
+        }
+        Ok(out)
+    }
+
+    /// Which exhibits lie in which: by every derivation that was told, and not only by the first.
+    async fn where_it_lies(&self) -> Result<Lies, NodeError> {
+        let mut lies = Lies::default();
+        let mut all = std::pin::pin!(findings::stream(&self.state, Some("derived".into())));
+        while let Some(kept) = all.try_next().await? {
+            if let (FindingBody::Derived { exhibit, .. }, [from]) =
+                (&kept.finding.body, kept.finding.exhibits.as_slice())
+            {
+                lies.add(*exhibit, *from);
+            }
+        }
+        let mut after = None;
+        loop {
+            let mut conn = self.state.read().await?;
+            let page = exhibits::page(&mut conn, after.as_ref(), 1000).await?;
+            let Some(last) = page.last() else { return Ok(lies) };
+            after = Some(last.id);
+            page.iter().filter_map(|e| e.derived_from.map(|f| (e.id, f))).for_each(|(e, f)| lies.add(e, f));
+        }
     }
 
     /// What is here already comes again, and a list that came since names it by a digest that only its bytes tell.
@@ -292,6 +385,30 @@ impl Node {
         }
         Ok(found)
     }
+}
+
+/// Exhibits and what they were taken out of.
+#[derive(Default)]
+struct Lies {
+    lies_in: BTreeMap<ExhibitId, BTreeSet<ExhibitId>>,
+    holds: BTreeMap<ExhibitId, BTreeSet<ExhibitId>>,
+}
+
+impl Lies {
+    fn add(&mut self, exhibit: ExhibitId, from: ExhibitId) {
+        self.lies_in.entry(exhibit).or_default().insert(from);
+        self.holds.entry(from).or_default().insert(exhibit);
+    }
+}
+
+/// Everything that is reached from one exhibit, itself left out.
+fn closure(from: ExhibitId, ways: &BTreeMap<ExhibitId, BTreeSet<ExhibitId>>) -> BTreeSet<ExhibitId> {
+    let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
+    while let Some(id) = waiting.pop() {
+        waiting.extend(ways.get(&id).into_iter().flatten().filter(|next| seen.insert(**next)));
+    }
+    seen.remove(&from);
+    seen
 }
 
 fn digest<const N: usize>(digests: &[(String, String)], name: &str) -> Option<[u8; N]> {
@@ -331,6 +448,8 @@ mod tests {
             "# nothing\n",
             "digest\n",
             "d41d8cd98f00b204e9800998ecf8427e\nnot a digest\n",
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",
+            "pic,d41d8cd98f00b204e9800998ecf8427e\nd41d8cd98f00b204e9800998ecf8427e\n",
             "d41d8cd98f00b204e9800998ecf8427e\n+41d8cd98f00b204e9800998ecf8427e\n",
         ] {
             let error = read(text).unwrap_err();

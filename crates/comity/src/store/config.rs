@@ -46,6 +46,9 @@ pub struct Config {
     pub withheld_lists: Vec<PathBuf>,
     /// Within how many hours what such a list names has to be reported after it was found.
     pub withheld_report_hours: u64,
+    /// Rule sets that are no longer applied, by the first digits of their ids (six at least). What they found stands.
+    #[serde(deserialize_with = "digits")]
+    pub rules_withdrawn: Vec<String>,
     /// What noisy counts of one data set (a calendar month of sightings) may cost over all partners and all time, in
     /// epsilon. Clauses may allow less.
     #[serde(deserialize_with = "epsilon", serialize_with = "shown_epsilon")]
@@ -70,6 +73,7 @@ impl Default for Config {
             allow_no_sandbox: false,
             withheld_lists: Vec::new(),
             withheld_report_hours: 24,
+            rules_withdrawn: Vec::new(),
             epsilon_budget: Epsilon::BUDGET,
             ledger_publish: None,
             ledger_publish_delay_s: 7 * 24 * 60 * 60,
@@ -78,7 +82,7 @@ impl Default for Config {
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 15] = [
     "state",
     "vault",
     "telemetry",
@@ -90,6 +94,7 @@ pub const KEYS: [&str; 14] = [
     "allow_no_sandbox",
     "withheld_lists",
     "withheld_report_hours",
+    "rules_withdrawn",
     "epsilon_budget",
     "ledger_publish",
     "ledger_publish_delay_s",
@@ -294,6 +299,18 @@ fn shown_epsilon<S: Serializer>(epsilon: &Epsilon, s: S) -> Result<S::Ok, S::Err
 
 fn list<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Network>, D::Error> {
     words(d)?.iter().map(|w| w.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+/// First digits of ids: enough of them, so that no other set is meant.
+fn digits<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    let all = words(d)?;
+    let fits = |w: &String| (6..=64).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_hexdigit());
+    match all.iter().find(|w| !fits(w)) {
+        Some(word) => {
+            Err(serde::de::Error::custom(format!("`{word}` is not six or more digits of a rule set's id")))
+        }
+        None => Ok(all),
+    }
 }
 
 fn paths<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<PathBuf>, D::Error> {

@@ -26,7 +26,7 @@ pub enum StoreError {
     #[error("`{home}` is not a home of Comity")]
     #[diagnostic(
         code("CMT-1002"),
-        help("`comity init --home {home}` makes one; `--home` or COMITY_HOME names another")
+        help("`comity init --home {home} --partner NAME` makes one; `--home` or COMITY_HOME names another")
     )]
     NotAHome {
         /// The folder.

@@ -5,6 +5,7 @@ use super::sandbox::{self, Limits};
 use super::{forks, scanning};
 use botnet::rows::Row;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use sha2::Digest as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -168,8 +169,35 @@ fn plain_text(head: &[u8]) -> bool {
 fn read(file: File, out: &mut impl Write) -> io::Result<()> {
     let opened = open(file)?;
     Frame::Kind(opened.compression, opened.kind).write(out)?;
-    let summary = if opened.kind.telemetry() { rows(opened, out)? } else { Summary::default() };
+    let packed = opened.compression != Compression::None;
+    let summary = match opened.kind.telemetry() {
+        true => rows(opened, out)?,
+        false if packed => return inner(opened.reader, out),
+        false => Summary::default(),
+    };
     Frame::Summary(summary).write(out)
+}
+
+/// The digests of what is packed: a list names that, and not what it was packed into.
+fn inner(mut reader: Box<dyn BufRead>, out: &mut impl Write) -> io::Result<()> {
+    let (mut sha256, mut others) = (sha2::Sha256::new(), malware::Hashed::default());
+    let mut piece = vec![0u8; 64 << 10];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => {
+                let bytes = piece.get(..n).unwrap_or_default();
+                sha256.update(bytes);
+                others.add(bytes);
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // What is cut short or damaged is compared as far as it goes; its examination tells the damage.
+            Err(_) => break,
+        }
+    }
+    let (md5, sha1) = others.finish();
+    Frame::Inner(sha256.finalize().into(), md5, sha1).write(out)?;
+    Frame::Summary(Summary::default()).write(out)
 }
 
 fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
@@ -227,7 +255,11 @@ fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::R
         | ExhibitKind::Unknown
         | ExhibitKind::Text => {
             let mut reader = opened.reader;
-            malware::Sample::read(&mut reader)?.examine().into_iter().for_each(&mut sink);
+            let sample = malware::Sample::read(&mut reader)?;
+            sample.examine().into_iter().for_each(&mut sink);
+            if opened.kind == ExhibitKind::Text {
+                malware::examine_text(sample.held()).into_iter().for_each(&mut sink);
+            }
         }
         kind @ (ExhibitKind::SandboxReport | ExhibitKind::DatabaseDump) => {
             let mut reader = opened.reader;
@@ -250,7 +282,10 @@ fn unpack(opened: Opened, opening: &Opening, out: &mut impl Write) -> io::Result
     let mut reader = opened.reader;
     let program = opened.kind.program();
     let sample = malware::Sample::read(&mut reader)?;
-    let findings = sample.examine();
+    let mut findings = sample.examine();
+    if matches!(opened.kind, ExhibitKind::Script | ExhibitKind::Html | ExhibitKind::Email) {
+        findings.append(&mut malware::examine_text(sample.held()));
+    }
     let cut = (sample.held().len() as u64) < sample.len();
     let mut bytes = sample.into_held();
     if cut && program {

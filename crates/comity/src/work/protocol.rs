@@ -86,6 +86,8 @@ pub struct Summary {
 pub enum Frame {
     /// What the exhibit is.
     Kind(Compression, ExhibitKind),
+    /// SHA-256, MD5 and SHA-1 of what a compressed stream holds, by which lists name it.
+    Inner([u8; 32], [u8; 16], [u8; 20]),
     /// Rows for telemetry.
     Rows(Vec<Row>),
     /// One finding.
@@ -120,6 +122,7 @@ impl Frame {
     fn encode(&self) -> io::Result<(u8, Vec<u8>)> {
         Ok(match self {
             Self::Kind(c, k) => (b'K', serde_json::to_vec(&(c, k))?),
+            Self::Inner(sha256, md5, sha1) => (b'I', postcard::to_stdvec(&(sha256, md5, sha1)).map_err(bad)?),
             Self::Rows(rows) => (b'R', postcard::to_stdvec(rows).map_err(bad)?),
             Self::Finding(f) => (b'F', serde_json::to_vec(f)?),
             Self::OfSet(set, f) => (b'O', serde_json::to_vec(&(set, f))?),
@@ -135,6 +138,10 @@ impl Frame {
             b'K' => {
                 let (c, k) = serde_json::from_slice(body)?;
                 Self::Kind(c, k)
+            }
+            b'I' => {
+                let (sha256, md5, sha1) = postcard::from_bytes(body).map_err(bad)?;
+                Self::Inner(sha256, md5, sha1)
             }
             b'R' => Self::Rows(postcard::from_bytes(body).map_err(bad)?),
             b'F' => Self::Finding(serde_json::from_slice(body)?),

@@ -90,6 +90,11 @@ pub struct DeadJob {
     pub error: String,
 }
 
+/// Ends every lease: whoever held one is gone. Only for a home that one process owns.
+pub async fn let_go(tx: &mut Tx) -> Result<(), StoreError> {
+    execute(tx, &LET_GO, LET_GO.query()).await.map(|_| ())
+}
+
 /// How many jobs stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct JobCount {
@@ -152,6 +157,8 @@ const GIVE_BACK: Statement = Statement {
     sql: "UPDATE jobs SET state = 'queued', lease_until = NULL, attempts = attempts - 1 \
           WHERE id = $1 AND turn = $2 AND state = 'running'",
 };
+const LET_GO: Statement =
+    Statement { name: "jobs.let_go", sql: "UPDATE jobs SET lease_until = 0 WHERE state = 'running'" };
 const RETRY: Statement = Statement {
     name: "jobs.retry",
     sql: "UPDATE jobs SET state = 'queued', attempts = 0, run_at = $2, error = NULL, ended_at = NULL \
