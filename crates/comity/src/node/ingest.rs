@@ -171,8 +171,8 @@ fn unsealable(path: &Path, code: &'static str, why: impl ToString) -> Unsealable
     Unsealable { schema: "comity.not-sealed/1", name: path.display().to_string(), code, why: why.to_string() }
 }
 
-/// `within` is the home, which is passed over, and the folder that was named. A link that lies in a folder is not
-/// followed: what it names lies in the folder and comes by itself, or was not meant.
+/// `within` is the home, which is passed over, and the folder that was named. A link that leads out of it is not followed:
+/// what lies there was not meant.
 fn walk(
     path: &Path,
     within: (&Path, &Path),
@@ -181,15 +181,24 @@ fn walk(
     left: &mut Vec<Unsealable>,
 ) {
     let (home, root) = within;
-    if depth > 0 && path.is_symlink() {
-        if !std::fs::canonicalize(path).is_ok_and(|target| target.starts_with(root)) {
-            left.push(unsealable(
+    if depth > 0
+        && path.is_symlink()
+        && let Ok(target) = std::fs::canonicalize(path)
+    {
+        if target.is_dir() {
+            return left.push(unsealable(
+                path,
+                "CMT-1142",
+                "it is a link to a folder; name the folder itself",
+            ));
+        }
+        if !target.starts_with(root) {
+            return left.push(unsealable(
                 path,
                 "CMT-1142",
                 "it is a link that leads out of the folder; name its target",
             ));
         }
-        return;
     }
     if std::fs::canonicalize(path).is_ok_and(|p| p.starts_with(home)) {
         // Keys and stores are no evidence. What lies around the home passes it over without a word.

@@ -110,6 +110,8 @@ async fn what_can_lie_in_a_folder() {
     std::fs::set_permissions(from.join("secret"), std::fs::Permissions::from_mode(0o000)).unwrap();
     std::os::unix::fs::symlink(&from, from.join("inner/back")).unwrap();
     std::os::unix::fs::symlink("nowhere", from.join("dangling")).unwrap();
+    std::fs::write(home.folder.path().join("own.txt"), "the analyst's own\n").unwrap();
+    std::os::unix::fs::symlink(home.folder.path().join("own.txt"), from.join("out")).unwrap();
     std::os::unix::fs::symlink("round", from.join("round")).unwrap();
     std::os::unix::fs::symlink(from.join("good.log"), from.join("inner/linked.log")).unwrap();
     let fifo = from.join("fifo");
@@ -126,14 +128,14 @@ async fn what_can_lie_in_a_folder() {
     };
     assert_eq!((left("fifo"), left("socket")), ("CMT-1141", "CMT-1141"));
     assert_eq!((left("dangling"), left("round"), left("not-there")), ("CMT-1140", "CMT-1140", "CMT-1140"));
-    assert_eq!(left("inner/back"), "CMT-1142");
+    assert_eq!((left("inner/back"), left("evidence/out")), ("CMT-1142", "CMT-1142"));
     let root = rustix::process::geteuid().is_root();
     if root {
         eprintln!("skipped: a file that cannot be read (this user may read everything)");
     } else {
         assert_eq!(left("secret"), "CMT-1140");
     }
-    assert_eq!(done.not_sealed.len(), if root { 6 } else { 7 });
+    assert_eq!(done.not_sealed.len(), if root { 7 } else { 8 });
     let taken = |name: &str| done.taken.iter().find(|t| t.name.ends_with(name)).unwrap();
     assert_eq!(taken("empty").unreadable[0].code, "CMT-1144");
     assert_eq!(taken("empty").size, 0);

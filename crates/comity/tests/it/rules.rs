@@ -86,3 +86,33 @@ async fn a_rule_set_is_applied_once_to_everything_that_may_be_a_sample() {
     assert_eq!(fired(&findings, note), ["quiet".to_owned()].into());
     assert!(node.verify_home(&|_| ()).await.unwrap().whole());
 }
+
+/// Who sends a sample does not choose the rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_set_out_of_a_sample_is_not_armed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    let quiet = b"rule quiet { strings: $q = \"quiet\" condition: $q }\n";
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    writer.start_file("quiet.yar", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut writer, quiet).unwrap();
+    take_in(&node, "sample.zip", &writer.finish().unwrap().into_inner()).await;
+    let note = take_in(&node, "note.txt", b"the harbour is quiet tonight\n").await;
+    node.analyze(&|_| ()).await.unwrap();
+    assert_eq!(fired(&node.standing().await.unwrap(), note), BTreeSet::new());
+    // Taken in by itself, it is the operator's.
+    let set = take_in(&node, "quiet.yar", quiet).await;
+    node.analyze(&|_| ()).await.unwrap();
+    assert_eq!(fired(&node.standing().await.unwrap(), note), ["quiet".to_owned()].into());
+    node.close().await.unwrap();
+
+    // Withdrawn: applied to nothing that comes.
+    let config = folder.path().join("home/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("rules_withdrawn = [\"{}\"]\n{text}", &set.to_string()[..8])).unwrap();
+    let node = Node::open(&options, "test").await.unwrap();
+    let late = take_in(&node, "late.txt", b"the harbour is quiet again\n").await;
+    node.analyze(&|_| ()).await.unwrap();
+    assert_eq!(fired(&node.standing().await.unwrap(), late), BTreeSet::new());
+}

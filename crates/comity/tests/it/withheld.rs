@@ -205,3 +205,87 @@ async fn without_its_list_a_home_takes_in_nothing() {
     let mut conn = node.state.read().await.unwrap();
     assert!(comity::store::exhibits::page(&mut conn, None, 10).await.unwrap().is_empty());
 }
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+fn list_of(folder: &Path, bytes: &[u8]) -> PathBuf {
+    let list = folder.join("list.txt");
+    std::fs::write(&list, format!("{}\n", ExhibitId(Digest::of(bytes)))).unwrap();
+    list
+}
+
+fn is_withheld(found: &[Finding], inside: bool) -> bool {
+    found.iter().any(|f| matches!(f.body, FindingBody::Withheld { inside: i, .. } if i == inside))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_around_it_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = support::sample_of(exercise::Format::Pe, 1);
+    let list = list_of(folder.path(), &sample);
+    let node = home_with(folder.path(), &list).await;
+    for (name, bytes) in [("a.gz", gzip(&sample)), ("a.zst", zstd::encode_all(&sample[..], 3).unwrap())] {
+        let taken = take_in(&node, name, &bytes).await.taken.remove(0);
+        assert_eq!(
+            (taken.kind, taken.unreadable[0].code.as_str()),
+            (ExhibitKind::Unknown, "CMT-1114"),
+            "{name}"
+        );
+        node.analyze(&|_| ()).await.unwrap();
+        let found = on(&node, taken.exhibit).await;
+        assert!(found.len() == 1 && is_withheld(&found, false), "{name}: {found:?}");
+    }
+    // In a container: the stream is an exhibit of its own, and withheld; so is what it lies in.
+    let outer = take_in(&node, "outer.zip", &packed(&[("a.gz", &gzip(&sample)), ("b", b"words")])).await;
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(is_withheld(&on(&node, outer.taken[0].exhibit).await, true));
+    // Another stream is read as ever.
+    let other = take_in(&node, "b.gz", &gzip(&support::sample_of(exercise::Format::Pe, 2))).await;
+    assert_eq!(other.taken[0].kind, ExhibitKind::Pe);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_list_reaches_every_container_and_what_came_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    let sample = support::sample_of(exercise::Format::Pe, 1);
+    let archive = packed(&[("listed.exe", &sample)]);
+    let first = take_in(&node, "first.zip", &archive).await.taken[0].exhibit;
+    let second =
+        take_in(&node, "second.zip", &packed(&[("x", &archive), ("y", b"words")])).await.taken[0].exhibit;
+    let third = take_in(&node, "third.zip", &packed(&[("other name.exe", &sample)])).await.taken[0].exhibit;
+    node.analyze(&|_| ()).await.unwrap();
+    // By itself, too: what it was unpacked from first is forgotten then.
+    let alone = take_in(&node, "alone.exe", &sample).await.taken[0].exhibit;
+    node.close().await.unwrap();
+
+    name_list(folder.path(), &list_of(folder.path(), &sample));
+    let node = Node::open(&options, "test").await.unwrap();
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(is_withheld(&on(&node, alone).await, false));
+    for container in [first, second, third] {
+        assert!(is_withheld(&on(&node, container).await, true), "{container}");
+    }
+    assert_eq!(
+        code(&node.near(&comity::node::similar::Sought::Exhibit(alone), 5).await.unwrap_err()),
+        "CMT-1113"
+    );
+    node.close().await.unwrap();
+
+    // A container is listed: what came out of it is no more to be viewed than it is.
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    take_in(&node, "first.zip", &archive).await;
+    node.analyze(&|_| ()).await.unwrap();
+    node.close().await.unwrap();
+    name_list(folder.path(), &list_of(folder.path(), &archive));
+    let node = Node::open(&options, "test").await.unwrap();
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(is_withheld(&on(&node, ExhibitId(Digest::of(&sample))).await, false));
+}
