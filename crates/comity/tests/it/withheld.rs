@@ -168,7 +168,9 @@ async fn a_list_that_comes_later_withholds_what_is_here() {
     let all = support::comity(&home).args(["analyze", "--json"]).output().unwrap();
     assert!(!support::said(&all).contains("\"type\":\"configuration\""), "{}", support::said(&all));
     let doctor = support::said(&support::comity(&home).arg("doctor").output().unwrap());
-    assert!(doctor.contains("2 exhibits must not be viewed"), "{doctor}");
+    let named = format!("2 exhibits ({}", &archive.min(exhibit).to_string()[..6]);
+    assert!(doctor.contains(&named) && doctor.contains("must not be viewed"), "{doctor}");
+    assert!(doctor.contains("1 list can be read"), "{doctor}");
 }
 
 /// A text has no digests of an examiner's: a list that names it by MD5 is met when its bytes come again.
