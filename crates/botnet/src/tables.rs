@@ -1,9 +1,9 @@
 //! Telemetry tables: their Arrow schemas and immutable Parquet files of them.
 //!
 //! Every column is described in `docs/telemetry.md`, and a test holds that page to the schemas here.
-//! A file holds at most [`ROWS_PER_FILE`] rows of one table, sorted by time, in row groups of [`ROWS_PER_GROUP`], so
-//! that a question about a week reads that week only. Files are written once, under new names; which of them count is
-//! said by the state store's manifest.
+//! A file holds at most [`ROWS_PER_FILE`] rows of one table ([`WEB_ROWS_PER_FILE`] of `http` and `tls`), sorted by time,
+//! in row groups of [`ROWS_PER_GROUP`], so that a question about a week reads that week only. Files are written once, under
+//! new names; which of them count is said by the state store's manifest.
 //! Times are INT64 microseconds UTC, text is UTF8, exhibits are 64 hexadecimal digits.
 
 mod web;
@@ -24,6 +24,8 @@ use terms::ExhibitId;
 
 /// Most rows of one file.
 pub const ROWS_PER_FILE: usize = 250_000;
+/// Most rows of one file of `http` or `tls`, whose rows may hold thousands of bytes of text each.
+pub const WEB_ROWS_PER_FILE: usize = 50_000;
 /// Rows of one row group.
 pub const ROWS_PER_GROUP: usize = 50_000;
 
@@ -168,23 +170,23 @@ impl Files {
         match row {
             Prepared::Flow(row) => {
                 self.flows.push(row);
-                full(&mut self.flows, flows)
+                full(&mut self.flows, ROWS_PER_FILE, flows)
             }
             Prepared::Dns(row) => {
                 self.dns.push(row);
-                full(&mut self.dns, dns)
+                full(&mut self.dns, ROWS_PER_FILE, dns)
             }
             Prepared::Sighting(row) => {
                 self.sightings.push(row);
-                full(&mut self.sightings, sightings)
+                full(&mut self.sightings, ROWS_PER_FILE, sightings)
             }
             Prepared::Http(row) => {
                 self.http.push(*row);
-                full(&mut self.http, web::http)
+                full(&mut self.http, WEB_ROWS_PER_FILE, web::http)
             }
             Prepared::Tls(row) => {
                 self.tls.push(*row);
-                full(&mut self.tls, web::tls)
+                full(&mut self.tls, WEB_ROWS_PER_FILE, web::tls)
             }
         }
     }
@@ -216,9 +218,10 @@ impl Files {
 
 fn full<T>(
     rows: &mut Vec<T>,
+    most: usize,
     file: impl Fn(Vec<T>) -> Result<File, TableError>,
 ) -> Result<Option<File>, TableError> {
-    if rows.len() < ROWS_PER_FILE { Ok(None) } else { file(std::mem::take(rows)).map(Some) }
+    if rows.len() < most { Ok(None) } else { file(std::mem::take(rows)).map(Some) }
 }
 
 /// Writes a file under a new name; an existing one is never written over.

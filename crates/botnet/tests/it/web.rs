@@ -212,6 +212,18 @@ async fn requests_and_handshakes_become_tables() {
     assert_eq!(told, [("http", 2, 187_535_914, 188_000_000), ("tls", 2, 0, 1_655_071_401_469_632)]);
 }
 
+/// Rows with long texts fill a file sooner, so that what is gathered stays within memory.
+#[test]
+fn a_file_of_requests_is_full_before_one_of_flows() {
+    use botnet::tables::{ROWS_PER_FILE, WEB_ROWS_PER_FILE};
+    let [row, _] = http_rows();
+    let row = prepare(b"x", vec![Row::Http(Box::new(row))]).remove(0);
+    let mut files = botnet::tables::Files::new();
+    let full = (1..=ROWS_PER_FILE).find_map(|n| files.push(row.clone()).unwrap().map(|file| (n, file.rows)));
+    assert_eq!(full, Some((WEB_ROWS_PER_FILE, WEB_ROWS_PER_FILE as u64)));
+    assert!(files.finish().unwrap().is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
