@@ -1,7 +1,7 @@
 //! What the trees look at: numbers about one label and its suffix.
 
 use super::pieces::Cut;
-use super::split::Parts;
+use super::split::{Parts, in_house};
 use super::tables::{BORDER, DIGIT, OTHER, PIECE_STEPS, SYMBOLS, Tables, symbol};
 
 macro_rules! features {
@@ -236,32 +236,11 @@ fn words(f: &mut Features, tables: &Tables<'_>, label: &[u8]) -> Cut {
     cut
 }
 
-/// Suffixes of names inside a house (RFC 6761, 6762, 8375, 9476, and habit): they say nothing about who chose the name.
-const HOUSE: &[&str] = &[
-    "",
-    "alt",
-    "arpa",
-    "corp",
-    "example",
-    "home",
-    "internal",
-    "intranet",
-    "invalid",
-    "lan",
-    "local",
-    "localdomain",
-    "localhost",
-    "onion",
-    "private",
-    "test",
-    "workgroup",
-];
-
 /// How common the suffix is, and what labels look like below it. A suffix that nobody popular uses has most bits; one of
 /// names inside a house counts as the most common one.
 fn suffix(f: &mut Features, tables: &Tables<'_>, parts: &Parts<'_>) {
     let last = parts.suffix.rsplit_once('.').map_or(parts.suffix, |(_, last)| last);
-    let known = if HOUSE.binary_search(&last).is_ok() {
+    let known = if in_house(last) {
         tables.suffix("com")
     } else {
         tables.suffix(parts.suffix).or_else(|| tables.suffix(last))

@@ -55,6 +55,32 @@ const OPEN: &[&str] = &[
     "zapto.org",
 ];
 
+/// Suffixes of names inside a house (RFC 6761, 6762, 8375, 9476, and habit): they say nothing about who chose the name.
+const HOUSE: &[&str] = &[
+    "",
+    "alt",
+    "arpa",
+    "corp",
+    "example",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "onion",
+    "private",
+    "test",
+    "workgroup",
+];
+
+/// Whether the last label is that of names inside a house.
+pub fn in_house(last: &str) -> bool {
+    HOUSE.binary_search(&last).is_ok()
+}
+
 /// Most bytes of a label that are looked at: a label of the DNS has no more (RFC 1035, section 2.3.4).
 pub const MAX_LABEL: usize = 63;
 
@@ -80,7 +106,7 @@ pub fn split(name: &str) -> Parts<'_> {
     };
     let two = name.get(left.len() + 1..).unwrap_or(last);
     let open = OPEN.binary_search(&two).is_ok();
-    if open || (last.len() == 2 && SECOND.binary_search(&second).is_ok()) {
+    if open || ((last.len() == 2 || in_house(last)) && SECOND.binary_search(&second).is_ok()) {
         let label = left.rsplit_once('.').map_or(left, |(_, label)| label);
         return Parts { label: cut(label), suffix: two, open };
     }

@@ -1,12 +1,11 @@
 //! Generated names among DNS questions (correlator `botnet.generated-names`).
 //!
 //! Two ways: a name equals one that a sample's algorithm gives for that day or a day beside it (known names); or it
-//! looks generated and most such names of the client do not exist. The look is a sum of log odds over one label:
-//! each letter pair that is uncommon in words and names of western languages speaks for a generator, each common pair
-//! half as much against it; a run of more than three consonants and digits strewn among letters speak for it.
+//! looks generated ([`crate::lexical`]) and most such names of the client do not exist.
 //!
-//! The model is for a client's many names, not for one: a single odd name is no finding. Algorithms that join words of
-//! a dictionary are not seen by their look, only by their list.
+//! A client's many names are judged, not one: a single odd name is no finding, and the look that counts is lower than
+//! where a name stands alone. Algorithms that join words of a dictionary are mostly not seen by their look, only by their
+//! list.
 
 use super::{Columns, Found, Telemetry, TelemetryError, Window};
 use std::collections::{BTreeSet, HashMap};
@@ -15,7 +14,7 @@ use terms::{Confidence, Day, ExhibitId, FindingBody, Timestamp, Unsealed};
 /// Name of the correlator in findings.
 pub const EXAMINER: &str = "botnet.generated-names";
 /// Its version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const NAME: &str = "names.asked";
 const MAX_EXAMPLES: usize = 10;
@@ -35,9 +34,9 @@ pub struct NameOptions {
 }
 
 impl Default for NameOptions {
-    /// All of time, 10 names of look 0.5 and above, half of them nonexistent.
+    /// All of time, 10 names of look 0.07 and above (one popular name in a hundred has it), half of them nonexistent.
     fn default() -> Self {
-        Self { window: Window::ALL, min_names: 10, min_look: 0.5, min_nonexistent: 0.5 }
+        Self { window: Window::ALL, min_names: 10, min_look: 0.07, min_nonexistent: 0.5 }
     }
 }
 
@@ -168,6 +167,11 @@ impl Client {
     }
 }
 
+/// How much a name looks generated, 0 to 1: [`crate::lexical::score`].
+pub fn look(name: &str) -> f64 {
+    f64::from(crate::lexical::score(name))
+}
+
 /// Pairs of letters common in words and names.
 const COMMON: &str = "th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le \
     sa si ar ve ra ld ur co me ne ll ic io ri ro li la el ma ta ca om ho no us un il ec em ch tr ce ee oo so pe ac \
@@ -175,15 +179,6 @@ const COMMON: &str = "th he in er an re nd at on nt ha es st en ed to it ou ea h
     nc ns oc od ot ov ow pl ru rs rt sc sh sp ss su tu tt ul up ut vi vo wh wo ap ag ab ay ai av ev ex ew eb ep ef \
     fi fo fr fa fe ff cl cr ck ct cu ci bu bi du dr ey ev ei gi gl ju jo ka ks mu mm nn nk ny ok og oi ob os pi ph pp \
     qu rd rm rn ry rk rg rl sk sl sm sn sw tw ty tl ub ue ug um ui va ye yo ys za ze zo ws eo ua au uc ud ip ib ig ir";
-
-/// How much a name looks generated, 0 to 1: the look of its longest label left of the last.
-pub fn look(name: &str) -> f64 {
-    let mut labels: Vec<&str> = name.split('.').collect();
-    labels.pop();
-    // Only the two labels nearest the suffix: hosts of content networks carry random labels further left.
-    let near = labels.iter().rev().take(2);
-    near.max_by_key(|l| l.len()).map_or(0.0, |l| label_look(l))
-}
 
 /// Log odds of the label's parts, summed and brought between 0 and 1. The weights were set by hand, on whole families.
 pub(super) fn label_look(label: &str) -> f64 {

@@ -21,6 +21,7 @@ fn names_come_apart_at_the_suffix() {
         ("example.com", "example", "com", false),
         ("www.example.com", "example", "com", false),
         ("a.b.example.co.uk", "example", "co.uk", false),
+        ("bookshop.com.example", "bookshop", "com.example", false),
         ("example.com.br", "example", "com.br", false),
         ("com.br", "com", "br", false),
         ("co.com", "co", "com", false),
