@@ -14,6 +14,9 @@ cargo xtask <command> [-- arguments]
   quality malware [LIST.csv]
           how good the clusters of a labelled list of digests are, against bars; without a list that of
           MalwareBazaar, `malware/tlsh-malwarebazaar/mb_10K.csv` below the folder that COMITY_DATA names
+  quality botnet
+          how generated names and servers of command and control are told, family by family, source by source, against
+          bars; the data lies below the folder that COMITY_DATA names
   bench malware [--files FOLDER] [--rules FOLDER] [--python PYTHON] [--small]
           the table of ours beside peers, processor time; what is not named is fetched by name into the cache
           (programs, peers) or generated (rules, documents)
@@ -120,11 +123,14 @@ fn test(rest: &[String]) -> bool {
 /// Figures against bars; a list that is not there is a failure, never a pass.
 fn quality(rest: &[String]) -> bool {
     let [subject, given @ ..] = rest else {
-        eprintln!("say of what: cargo xtask quality malware [LIST.csv]");
+        eprintln!("say of what: cargo xtask quality malware [LIST.csv], or cargo xtask quality botnet");
         return false;
     };
+    if subject == "botnet" {
+        return quality_botnet();
+    }
     if subject != "malware" {
-        eprintln!("no quality is measured of `{subject}`: cargo xtask quality malware [LIST.csv]");
+        eprintln!("no quality is measured of `{subject}`: of malware and of botnet it is");
         return false;
     }
     let list = match (given.first(), env::var_os("COMITY_DATA")) {
@@ -142,6 +148,15 @@ fn quality(rest: &[String]) -> bool {
     run(cargo()
         .args(["run", "--quiet", "--release", "-p", "malware", "--example", "quality", "--"])
         .arg(list))
+}
+
+/// Each part says its own table; all are told before one that is below its bar ends the command with a failure.
+fn quality_botnet() -> bool {
+    let part = |example: &str| {
+        run(cargo().args(["run", "--quiet", "--release", "-p", "botnet", "--example", example]))
+    };
+    let all = ["quality_names", "quality_traffic"].map(part);
+    all.iter().all(|good| *good)
 }
 
 /// Benchmarks are a workspace of their own, beside this one.

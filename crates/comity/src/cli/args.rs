@@ -228,6 +228,12 @@ pub struct Analyze {
     /// Cluster the digests of a list (CSV with a column `tlsh`; an id and a date where there is one); needs no home.
     #[arg(long, value_name = "DIGESTS.csv", conflicts_with_all = ["paths", "why", "top", "kind", "retry", "password", "near"])]
     pub cluster: Option<PathBuf>,
+    /// Say of each domain of a list, one a line, whether it was generated, by which family's algorithm, and why (`-`: standard input); needs no home.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "why", "top", "kind", "retry", "password", "near", "cluster"])]
+    pub names: Option<PathBuf>,
+    /// The day whose generated names are known, a week before and after included [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "names")]
+    pub on: Option<terms::Day>,
 }
 
 /// `comity assess`

@@ -23,6 +23,7 @@ mod home;
 mod labels;
 mod laboratory;
 mod matching;
+mod named;
 mod operation;
 mod out;
 mod partners;
@@ -37,7 +38,7 @@ mod trust;
 mod witness;
 
 use crate::node::error::Ending;
-use args::{Agree, AgreeArgs, Cli, Verb};
+use args::{Agree, AgreeArgs, Analyze, Cli, Verb};
 use clap::Parser as _;
 use errors::{Fault, INTERRUPTED};
 use home::Meant;
@@ -143,6 +144,7 @@ fn begin(cli: &Cli, out: &mut Out) -> Done {
         Verb::Analyze(args) if args.cluster.is_some() => {
             return args.cluster.as_ref().map_or(Ok(Outcome::Done), |list| clustered::cluster(list, out));
         }
+        Verb::Analyze(Analyze { names: Some(list), on, .. }) => return named::names(list, *on, out),
         Verb::Demo(_) => Meant::nowhere(),
         Verb::Init(_) => Meant::to_be(&cli.global)?,
         Verb::Doctor(args) => doctor::meant(args, &cli.global)?,

@@ -329,6 +329,37 @@ async fn the_nearest_exhibits_are_ranked_by_any_digest_or_a_file() {
 }
 
 #[test]
+fn names_of_a_list_are_judged_without_a_home() {
+    let folder = tempfile::tempdir().unwrap();
+    let corebot = botnet::generated::family("corebot").unwrap();
+    let day: terms::Day = "2026-11-20".parse().unwrap();
+    let made = corebot.names(&corebot.seeds[0], day).unwrap().next_name().unwrap().to_owned();
+    let list = folder.path().join("names.txt");
+    let long = "x".repeat(9000);
+    std::fs::write(&list, format!("# a list\n{made}\nen.wikipedia.org\n{long}\n\nxkqzvwjhbtrqpm.info"))
+        .unwrap();
+    let run = |more: &[&str]| {
+        let done = support::comity(&folder.path().join("nowhere"))
+            .args(["analyze", "--names", list.to_str().unwrap()])
+            .args(more)
+            .output()
+            .unwrap();
+        (done.status.code(), String::from_utf8(done.stdout).unwrap())
+    };
+    let (code, said) = run(&["--on", "2026-11-20", "--json"]);
+    assert_eq!(code, Some(6), "a line was left out: {said}");
+    let all: Vec<serde_json::Value> = said.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(all.len(), 3, "{said}");
+    assert!(all.iter().all(|v| v["schema"] == "comity.name/1"));
+    assert_eq!((&all[0]["family"], &all[0]["generated"]), (&"corebot".into(), &true.into()));
+    assert_eq!((&all[1]["family"], &all[1]["generated"]), (&serde_json::Value::Null, &false.into()));
+    assert_eq!((&all[2]["family"], &all[2]["generated"]), (&serde_json::Value::Null, &true.into()));
+    // On another day nobody's algorithm makes it, and people get a line for each.
+    let (_, said) = run(&["--on", "2020-01-01"]);
+    assert!(!said.contains("corebot") && said.lines().count() == 3, "{said}");
+}
+
+#[test]
 fn a_list_of_digests_is_clustered_without_a_home() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list.csv");

@@ -1,0 +1,133 @@
+//! `analyze --names FILE`: which names of a list were generated, by whose algorithm, and why. It needs no home.
+//!
+//! Here: reading the list, the days that are asked about, writing the answer. Elsewhere: the algorithms
+//! (`botnet::generated`), the look of a name (`botnet::lexical`).
+//! A family is told where its algorithm makes exactly this name on one of the days; a look alone tells none.
+//! Bounds: a line of [`MOST_LINE`] bytes; any number of lines, one at a time.
+
+use super::errors::Fault;
+use super::out::{Out, counted, cut};
+use super::{Done, Outcome};
+use crate::node::error::{Ending, NodeError};
+use crate::store::{Clock as _, SystemClock};
+use botnet::generated::Index;
+use botnet::lexical;
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use terms::Day;
+
+/// Bytes of a line: a name has 253 at most (RFC 1035, section 2.3.4), a line of a list may say more behind it.
+const MOST_LINE: u64 = 4096;
+/// Days before and after the one that is asked about: logs are late, clocks of bots are wrong.
+const AROUND: i32 = 7;
+/// Characters of a reason that people get.
+const WORDS: usize = 160;
+
+/// What is said of one name (`comity.name/1`).
+#[derive(Debug, Serialize)]
+struct Named<'a> {
+    schema: &'static str,
+    name: &'a str,
+    /// How much it looks generated, 0 to 1; 1 where an algorithm makes it.
+    score: f32,
+    generated: bool,
+    /// `None`: unknown.
+    family: Option<&'static str>,
+    /// In percent.
+    confidence: u8,
+    reasons: Vec<String>,
+}
+
+/// Judges every name of a list (`-`: standard input) and prints a line for each.
+pub fn names(path: &Path, on: Option<Day>, out: &mut Out) -> Done {
+    let on = on.unwrap_or_else(|| SystemClock.now().day());
+    let window = on.plus(-AROUND)..=on.plus(AROUND);
+    let index = Index::over(window.clone())
+        .map_err(|e| Fault::Usage { what: e.to_string(), help: "ask about another day with --on".into() })?;
+    let mut lines = open(path)?;
+    let (mut line, mut judged, mut generated, mut known, mut unread) = (Vec::new(), 0u64, 0u64, 0u64, 0u64);
+    while let Some(whole) = next(&mut lines, &mut line).map_err(|e| NodeError::file("reading", path, e))? {
+        let text = String::from_utf8_lossy(&line);
+        let name = text.trim().trim_start_matches('\u{feff}');
+        let name = name.split([',', ';', ' ', '\t']).next().unwrap_or_default().trim_matches('"');
+        if whole && (name.is_empty() || name.starts_with('#')) {
+            continue;
+        }
+        if !whole || name.len() > 253 {
+            unread += 1;
+            out.talk(format!("a line of more than a name's length is left out: {}", cut(name, 40)));
+            continue;
+        }
+        let said = judge(name, &index);
+        judged += 1;
+        generated += u64::from(said.generated);
+        known += u64::from(said.family.is_some());
+        tell(&said, out);
+    }
+    out.talk(format!(
+        "{}: {generated} look generated, {known} of them made by a known algorithm on a day from {} to {}",
+        counted(judged, "name"),
+        window.start(),
+        window.end()
+    ));
+    Ok(if unread > 0 { Ending::Partly.into() } else { Outcome::Done })
+}
+
+fn judge<'a>(name: &'a str, index: &Index) -> Named<'a> {
+    let look = lexical::judge(name);
+    let schema = "comity.name/1";
+    let Some(known) = index.recognise(name).into_iter().next() else {
+        let lexical::Verdict { score, generated, confidence, reasons, .. } = look;
+        return Named { schema, name, score, generated, family: None, confidence, reasons };
+    };
+    let days = if known.first == known.last {
+        format!("on {}", known.first)
+    } else {
+        format!("from {} to {}", known.first, known.last)
+    };
+    let mut reasons =
+        vec![format!("the algorithm of {} (seed {}) makes this name {days}", known.family, known.seed)];
+    reasons.extend(look.reasons);
+    Named { schema, name, score: 1.0, generated: true, family: Some(known.family), confidence: 99, reasons }
+}
+
+fn tell(said: &Named<'_>, out: &mut Out) {
+    if out.for_programs() {
+        return out.object(said);
+    }
+    let family = match (said.generated, said.family) {
+        (_, Some(family)) => family,
+        (true, None) => "unknown",
+        (false, None) => "-",
+    };
+    out.line(format!(
+        "{:.2}  {family:<12} {}  {}",
+        said.score,
+        said.name,
+        cut(&said.reasons.join("; "), WORDS)
+    ));
+}
+
+fn open(path: &Path) -> Result<Box<dyn BufRead>, Fault> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let file = File::open(path).map_err(|e| NodeError::file("reading", path, e))?;
+    Ok(Box::new(BufReader::with_capacity(256 << 10, file)))
+}
+
+/// The next line; `false` where it was too long, and only its beginning is given.
+fn next(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    line.clear();
+    Read::by_ref(lines).take(MOST_LINE).read_until(b'\n', line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.len() as u64 == MOST_LINE && line.last() != Some(&b'\n') {
+        lines.skip_until(b'\n')?;
+        return Ok(Some(false));
+    }
+    Ok(Some(true))
+}
