@@ -4,7 +4,8 @@
 //! 1. [`decompress::open`] and [`recognise`] say what an exhibit is, by its content;
 //! 2. [`read`] turns it into [`rows::Row`]s, one at a time, in bounded memory;
 //! 3. the node pseudonymises ([`prepare::Preparer`]) and [`tables::Files`] writes immutable Parquet files;
-//! 4. [`Telemetry`] asks questions of those files and answers with findings and the exhibits they rest on.
+//! 4. [`Telemetry`] asks questions of those files and answers with findings and the exhibits they rest on;
+//! 5. [`population`] counts the infected by what was seen of them, or says that the data cannot tell.
 //!
 //! [`beacon`] is arithmetic alone: how regular one host's calls are.
 //! [`generated`] knows the names that bots of known families ask for on a day.
@@ -17,6 +18,7 @@ pub mod beacon;
 pub mod decompress;
 pub mod generated;
 pub mod lexical;
+pub mod population;
 pub mod prepare;
 pub mod read;
 mod recognise;

@@ -2,7 +2,8 @@
 //!
 //! Here: "Harbour Lights", an operation of four partners against the botnet `harbourlight`: samples that hold no
 //! code that acts, sinkhole hits, Zeek logs, a capture, registers, orders, money, and a truth file for scoring; and
-//! its aftermath, once somebody acted. Start at [`generate`] and [`aftermath`].
+//! its aftermath, once somebody acted. Start at [`generate`] and [`aftermath`]. Beside it, [`churn`]: the calls of a
+//! population alone, whose size is known day by day, for judging who counts it.
 //! Elsewhere: everything that reads what is written here. No core crate uses this one outside its tests.
 //! A seed gives the same bytes on every machine: all choices are integers drawn from one ChaCha20 generator, nothing
 //! reads a clock, and archives carry no time. Bots are derived from the seed one by one and never kept: memory does
@@ -14,6 +15,7 @@ mod bots;
 mod calendar;
 mod capture;
 mod channels;
+mod churn;
 mod customer;
 mod dice;
 mod error;
@@ -32,6 +34,7 @@ mod world;
 mod zeek;
 
 pub use aftermath::aftermath;
+pub use churn::{Call, ChurnSpec, Duty, Lease, Shared, churn};
 pub use error::ExerciseError;
 pub use generate::generate;
 pub use sample::{Configuration, Format, Variant, blob, decoy, elf, pe, sample};

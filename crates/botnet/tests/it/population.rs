@@ -1,6 +1,11 @@
-//! The population estimator against simulated truth, and its refusals.
+//! The population estimators against simulated truth and published values, and their refusals.
 
-use botnet::telemetry::{Refusal, estimate};
+use botnet::population::alarm::Watch;
+use botnet::population::survival::{Followed, survival, survival_by};
+use botnet::population::{
+    Addresses, Contact, Histories, Refusal, count_addresses, count_ids, estimate, normal, quantile,
+};
+use proptest::prelude::*;
 
 /// SplitMix64: plain, repeatable chance.
 struct Chance(u64);
@@ -91,4 +96,276 @@ fn too_little_is_refused_with_its_code() {
 fn the_same_counts_give_the_same_estimate() {
     let counts = counts(1_000, 7, |c| 0.2 + 0.5 * c.next(), 1);
     assert_eq!(estimate(&counts), estimate(&counts));
+}
+
+/// Histories of bots that are infected and cured: bit *d* is set where a bot was seen on day *d*.
+fn histories(bots: usize, days: usize, cured: f64, chance: f64, seed: u64) -> (Vec<u64>, f64) {
+    let mut dice = Chance(seed);
+    let later = (bots as f64 * cured * days as f64) as usize;
+    let (mut all, mut alive_days) = (Vec::new(), 0usize);
+    for bot in 0..bots + later {
+        let first = if bot < bots { 0 } else { (dice.next() * days as f64) as usize };
+        let mut map = 0;
+        for day in first..days {
+            alive_days += 1;
+            map |= u64::from(dice.next() < chance) << day;
+            if dice.next() < cured {
+                break;
+            }
+        }
+        all.push(map);
+    }
+    (all, alive_days as f64 / days as f64)
+}
+
+fn table(days: usize, maps: &[u64]) -> Histories {
+    let mut all = Histories::new(days);
+    maps.iter().for_each(|&map| all.add(map));
+    all
+}
+
+/// Jolly's and Seber's closed formulas (Jolly 1965, Biometrika 52): N = M·n/m with M = R·z/r + m.
+fn jolly_seber(marked: f64, seen: f64, released: f64, again: f64, around: f64) -> f64 {
+    (released * around / again + marked) * seen / marked
+}
+
+#[test]
+fn the_open_model_agrees_with_jolly_and_seber_where_bots_are_alike() {
+    // Jolly's black-kneed capsids, second and third sample, as printed there: 511 and 779.
+    assert!((jolly_seber(10.0, 146.0, 143.0, 80.0, 14.0) - 511.2).abs() < 0.1);
+    assert!((jolly_seber(37.0, 169.0, 164.0, 70.0, 57.0) - 779.0).abs() < 0.2);
+    let days = 10;
+    let (maps, _) = histories(4_000, days, 0.05, 0.5, 3);
+    let count = count_ids(&table(days, &maps), 0.9).unwrap();
+    for day in 3..7 {
+        let (before, here, after) =
+            (|m: u64| m & ((1 << day) - 1) != 0, |m: u64| m >> day & 1 == 1, |m: u64| m >> (day + 1) != 0);
+        let n = |f: &dyn Fn(u64) -> bool| maps.iter().filter(|m| f(**m)).count() as f64;
+        let seen = n(&here);
+        let expected = jolly_seber(
+            n(&|m| before(m) && here(m)),
+            seen,
+            seen,
+            n(&|m| here(m) && after(m)),
+            n(&|m| before(m) && !here(m) && after(m)),
+        );
+        let got = count.days[day].bots;
+        // Ours is at noon, theirs over the whole day: half of what comes on a day is between them.
+        assert!((got / expected - 1.0).abs() < 0.06, "day {day}: {got} against {expected}");
+    }
+}
+
+#[test]
+fn a_known_number_of_rabbits_lies_in_the_interval() {
+    // 135 cottontails in a pen, trapped on 18 nights (Edwards and Eberhardt 1967); 76 were seen. Chao (1987) gives 134.
+    let mut counts = vec![43, 16, 8, 6, 0, 2, 1];
+    counts.resize(18, 0);
+    let e = estimate(&counts).unwrap();
+    assert!(e.seen == 76 && e.lower < 134.0 && 135.0 < e.upper, "{e:?}");
+}
+
+#[test]
+fn bots_that_come_and_go_are_counted_by_day() {
+    for (cured, chance, days) in [(0.0, 0.9, 14), (0.03, 0.5, 14), (0.06, 0.7, 28), (0.03, 0.25, 28)] {
+        let (maps, truth) = histories(3_000, days, cured, chance, 9);
+        let all = table(days, &maps);
+        let count = count_ids(&all, 0.9).unwrap();
+        let e = &count.mean;
+        // Truth here is over whole days, the count is at noon: a cure a day later is half of a day's cures.
+        let noon = truth * (1.0 - cured / 2.0);
+        assert!(
+            (e.bots / noon - 1.0).abs() < 0.08,
+            "cured {cured}, chance {chance}: {} against {noon}",
+            e.bots
+        );
+        assert!(e.lower < e.bots && e.bots < e.upper && count.days.len() == days);
+        let wider = count_ids(&all, 0.99).unwrap().mean;
+        assert!(wider.lower < e.lower && e.upper < wider.upper);
+    }
+}
+
+#[test]
+fn what_cannot_be_told_is_refused() {
+    let code = |maps: &[u64], days| count_ids(&table(days, maps), 0.9).unwrap_err().code();
+    assert_eq!(code(&[], 14), "CMT-0640");
+    assert_eq!(code(&[1; 500], 1), "CMT-0641");
+    assert_eq!(code(&[0b111; 500], 14), "CMT-0641");
+    let once: Vec<u64> = (0..500).map(|bot| 1 << (bot % 14)).collect();
+    assert_eq!(code(&once, 14), "CMT-0642");
+    assert_eq!(count_ids(&Histories::new(0), 0.9).unwrap_err().code(), "CMT-0640");
+}
+
+/// Calls from `lines` lines on 14 days, each day with a chance of .7; the address of a line is new after `lease` days.
+fn contacts(lines: u64, lease: u64, kind: Option<u16>) -> Vec<Vec<Contact>> {
+    let mut dice = Chance(5);
+    let one = |dice: &mut Chance, line: u64, day: u64| {
+        (dice.next() < 0.7).then(|| Contact {
+            address: line * 1_000 + (day + line % lease) / lease,
+            second: (line * 37 + day) as u32 % 86_400,
+            network: 7,
+            kind,
+        })
+    };
+    (0..14).map(|day| (0..lines).filter_map(|line| one(&mut dice, line, day)).collect()).collect()
+}
+
+fn added(days: Vec<Vec<Contact>>) -> Addresses {
+    let mut all = Addresses::new(days.len());
+    days.into_iter().enumerate().for_each(|(day, contacts)| assert!(all.add_day(day, contacts)));
+    all
+}
+
+#[test]
+fn lasting_addresses_are_counted_and_others_refused() {
+    let e = count_addresses(&added(contacts(1_000, 1_000, Some(3))), 0.9).unwrap().mean;
+    assert!((e.bots / 1_000.0 - 1.0).abs() < 0.05, "{e:?}");
+    let code = |days| count_addresses(&added(days), 0.9).unwrap_err().code();
+    assert_eq!(code(contacts(1_000, 1, Some(3))), "CMT-0645");
+    assert_eq!(code(contacts(1_000, 1_000, None)), "CMT-0646");
+    assert_eq!(code(vec![vec![]; 14]), "CMT-0640");
+    assert_eq!(count_addresses(&Addresses::new(0), 0.9).unwrap_err().code(), "CMT-0640");
+    // Beside the lasting lines, one address of a carrier that makes nearly all of the calls.
+    let mut days = contacts(400, 1_000, Some(3));
+    for day in &mut days {
+        day.extend((0..40_000).map(|n| Contact {
+            address: u64::MAX,
+            second: n * 2,
+            network: 8,
+            kind: Some((n % 30) as u16),
+        }));
+    }
+    assert_eq!(code(days), "CMT-0647");
+}
+
+#[test]
+fn order_and_repetition_of_calls_change_nothing() {
+    let days = contacts(600, 1_000, Some(1));
+    let plain = count_addresses(&added(days.clone()), 0.9).unwrap();
+    let mut twice = Addresses::new(14);
+    for (day, all) in days.into_iter().enumerate().rev() {
+        let mut again: Vec<Contact> = all.iter().rev().chain(&all).copied().collect();
+        again.rotate_left(all.len() / 3);
+        assert!(twice.add_day(day, again.clone()));
+        assert!(!twice.add_day(day, again), "a day is added once");
+    }
+    assert!(!twice.add_day(14, vec![]));
+    assert_eq!(count_addresses(&twice, 0.9).unwrap(), plain);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn sightings_may_come_in_any_order_and_often(
+        mut sightings in proptest::collection::vec((0u64..40, -3i64..20), 0..400),
+        turn in 0usize..400,
+    ) {
+        let plain = Histories::of(14, sightings.clone());
+        let more = sightings.iter().take(50).copied().collect::<Vec<_>>();
+        let at = turn % sightings.len().max(1);
+        sightings.rotate_left(at);
+        sightings.reverse();
+        sightings.extend(more);
+        // Other names for the same bots, in another order.
+        let renamed = sightings.iter().map(|(bot, day)| (bot.wrapping_mul(0x9e37_79b9_7f4a_7c15), *day));
+        prop_assert_eq!(&Histories::of(14, renamed), &plain);
+        prop_assert_eq!(count_ids(&Histories::of(14, sightings), 0.9), count_ids(&plain, 0.9));
+    }
+
+    #[test]
+    fn more_sightings_never_lower_who_was_seen(
+        sightings in proptest::collection::vec((0u64..60, 0i64..14), 1..300),
+        more in proptest::collection::vec((0u64..60, 0i64..14), 0..100),
+    ) {
+        let all = Histories::of(14, sightings.iter().chain(&more).copied());
+        let few = Histories::of(14, sightings);
+        prop_assert!(all.seen() >= few.seen());
+        prop_assert!(all.daily().iter().zip(few.daily()).all(|(a, b)| a >= b));
+        if let Ok(count) = count_ids(&all, 0.9) {
+            prop_assert!(count.mean.lower <= count.mean.bots && count.mean.bots <= count.mean.upper);
+            prop_assert!(count.days.iter().all(|d| d.bots.is_finite() && d.bots >= 0.0));
+        }
+    }
+
+    #[test]
+    fn survival_falls_and_stays_within_its_interval(
+        bots in proptest::collection::vec((0u32..40, any::<bool>()), 1..300),
+    ) {
+        let followed = |(days, cured): &(u32, bool)| Followed { days: *days, cured: *cured };
+        let steps = survival(bots.iter().map(followed), 0.9);
+        let turned = survival(bots.iter().rev().map(followed), 0.9);
+        prop_assert_eq!(&steps, &turned);
+        let mut before = 1.0;
+        for s in &steps {
+            prop_assert!(s.surviving <= before && s.lower <= s.surviving + 1e-12 && s.surviving <= s.upper + 1e-12);
+            prop_assert!(s.cured <= s.at_risk);
+            before = s.surviving;
+        }
+    }
+}
+
+#[test]
+fn survival_is_that_of_a_published_cohort() {
+    // Remission under 6-MP in weeks (Freireich and others 1963, Blood 21); values as Kalbfleisch and Prentice give them.
+    let cured = [6, 6, 6, 7, 10, 13, 16, 22, 23].map(|days| Followed { days, cured: true });
+    let censored = [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35].map(|days| Followed { days, cured: false });
+    let steps = survival(cured.into_iter().chain(censored), 0.95);
+    let expected = [
+        (6, 0.857, 0.0764),
+        (7, 0.807, 0.0869),
+        (10, 0.753, 0.0963),
+        (13, 0.690, 0.1068),
+        (16, 0.627, 0.1141),
+        (22, 0.538, 0.1282),
+        (23, 0.448, 0.1346),
+    ];
+    assert_eq!(steps.len(), expected.len());
+    for (step, (day, surviving, error)) in steps.iter().zip(expected) {
+        assert_eq!(step.day, day);
+        assert!((step.surviving - surviving).abs() < 5e-4 && (step.error - error).abs() < 5e-5, "{step:?}");
+    }
+    let groups = survival_by(cured.into_iter().map(|b| (b.days % 2, b)), 0.9);
+    assert_eq!(groups.keys().copied().collect::<Vec<_>>(), [0, 1]);
+    assert!(survival([], 0.9).is_empty());
+    assert_eq!(Followed::judge(3, 14, 5), Followed { days: 4, cured: true });
+    assert_eq!(Followed::judge(12, 14, 5), Followed { days: 12, cured: false });
+}
+
+#[test]
+fn the_alarm_rings_as_rarely_as_it_says_and_soon_when_it_must() {
+    let mut dice = Chance(11);
+    // Poisson's by counting arrivals.
+    let mut day = |rate: f64| {
+        let (mut sum, mut n) = (0.0, 0u64);
+        loop {
+            sum -= dice.next().max(1e-15).ln();
+            if sum > rate {
+                return n;
+            }
+            n += 1;
+        }
+    };
+    let watch = Watch::learn(&[9, 12, 10, 8, 11, 10, 9, 11, 12, 8], 1.5, 100.0).unwrap();
+    assert!((watch.quiet() - 10.0).abs() < 1e-9);
+    assert!((watch.days_between_false_alarms() / 100.0 - 1.0).abs() < 0.05, "{watch:?}");
+    let runs: Vec<f64> = (0..600)
+        .map(|_| {
+            let quiet: Vec<u64> = (0..3_000).map(|_| day(10.0)).collect();
+            watch.days(&quiet).iter().position(|r| r.alarm).unwrap_or(3_000) as f64 + 1.0
+        })
+        .collect();
+    let mean = runs.iter().sum::<f64>() / runs.len() as f64;
+    assert!((mean / 100.0 - 1.0).abs() < 0.2, "a false alarm every {mean} days");
+    let back: Vec<u64> = (0..30).map(|_| day(25.0)).collect();
+    assert!(watch.days(&back).iter().position(|r| r.alarm).unwrap() < 4);
+    assert!(Watch::learn(&[1, 2], 2.0, 100.0).is_none() && Watch::learn(&[5; 9], 1.0, 100.0).is_none());
+    assert!(Watch::learn(&[0; 9], 3.0, 365.0).is_some());
+}
+
+#[test]
+fn the_normal_distribution_has_its_known_points() {
+    for (level, z) in [(0.9, 1.644_854), (0.95, 1.959_964), (0.99, 2.575_829)] {
+        assert!((quantile(level) - z).abs() < 1e-4, "{level}");
+    }
+    assert!((normal(-1.0) - 0.158_655).abs() < 1e-6 && (normal(0.0) - 0.5).abs() < 1e-6);
 }

@@ -10,25 +10,24 @@
 //! the usual variance inflation), and the interval reaches down to Chao's lower bound (1987), which needs no shape.
 //! No randomness: the same counts give the same estimate.
 
+use super::MAX_DAYS;
 use serde::{Deserialize, Serialize};
 
-/// Most days of a window: over a longer time no population is closed.
-pub const MAX_DAYS: usize = 62;
 /// Fewest days on which heterogeneity can be told from rarity.
-const MIN_DAYS: usize = 4;
+pub(super) const MIN_DAYS: usize = 4;
 /// Fewest bots seen on more than one day.
-const MIN_RECAPTURES: u64 = 20;
+pub(super) const MIN_RECAPTURES: u64 = 20;
 /// An interval whose ends differ by more than this says nothing.
-const WIDEST: f64 = 4.0;
+pub(super) const WIDEST: f64 = 4.0;
 
 /// How many bots there are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The estimate.
     pub bots: f64,
-    /// Lower end of the 95 % interval.
+    /// Lower end of the interval; 95 % where `method` names no other level.
     pub lower: f64,
-    /// Upper end of the 95 % interval.
+    /// Upper end of the interval.
     pub upper: f64,
     /// How it was reached.
     pub method: String,
@@ -77,6 +76,45 @@ pub enum Refusal {
         /// Upper end.
         upper: u64,
     },
+    /// Addresses change hands faster than bots can be followed.
+    #[error(
+        "the data cannot tell how many bots there are: no network in which a bot keeps its address long enough to be seen again has {least} lines (the largest has {lines})"
+    )]
+    #[diagnostic(
+        code("CMT-0645"),
+        help(
+            "ids that the bots' protocol carries would tell, or a sensor that sees networks with lasting addresses"
+        )
+    )]
+    ShortLeases {
+        /// Most lines of such a network.
+        lines: u64,
+        /// How many are needed.
+        least: u64,
+    },
+    /// Nothing tells the machines behind one address apart.
+    #[error(
+        "the data cannot tell how many bots there are: nothing tells the machines behind one address apart"
+    )]
+    #[diagnostic(
+        code("CMT-0646"),
+        help("bot ids would tell, or what calls show of the machine (user agent, build, TLS fingerprint)")
+    )]
+    NoKinds,
+    /// Nearly all calls come from addresses that many bots share.
+    #[error(
+        "the data cannot tell how many bots there are: {percent} % of the calls come from lines of one machine that lasts, {least} % are needed"
+    )]
+    #[diagnostic(
+        code("CMT-0647"),
+        help("bot ids would tell, or a sensor that sees networks without shared addresses")
+    )]
+    TooFewLines {
+        /// Percentage of calls from lasting lines of one machine.
+        percent: u64,
+        /// How many are needed.
+        least: u64,
+    },
     /// Too many days.
     #[error(
         "the data cannot tell how many bots there are at once over {days} days: bots come and go; {most} at most"
@@ -99,6 +137,9 @@ impl Refusal {
             Self::TooFewRecaptures { .. } => "CMT-0642",
             Self::TooWide { .. } => "CMT-0643",
             Self::TooLong { .. } => "CMT-0644",
+            Self::ShortLeases { .. } => "CMT-0645",
+            Self::NoKinds => "CMT-0646",
+            Self::TooFewLines { .. } => "CMT-0647",
         }
     }
 }

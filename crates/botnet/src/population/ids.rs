@@ -1,0 +1,134 @@
+//! The count by bot ids.
+
+use super::closed::{MIN_DAYS, MIN_RECAPTURES, WIDEST};
+use super::interval::Width;
+use super::open::Fit;
+use super::{Estimate, Histories, Refusal};
+use serde::{Deserialize, Serialize};
+
+/// Rounds of the fit: more of them move the estimate by less than its interval.
+pub(super) const ROUNDS: usize = 150;
+/// What one day alone adds to the relative error at the ends of the window; less within it.
+const DAY: f64 = 0.02;
+
+/// The population of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DayCount {
+    /// Day of the window, from 0.
+    pub day: u32,
+    /// Bots infected at noon of it.
+    pub bots: f64,
+    /// Lower end of the interval.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+    /// Distinct bots (or lasting lines, where only addresses were seen) that were seen on it.
+    pub seen: u64,
+}
+
+/// How many bots there are, in the mean and day by day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Count {
+    /// Infected at noon of a day, in the mean of the window's days.
+    pub mean: Estimate,
+    /// Day by day. The first and the last days rest on neighbours more than the others do.
+    pub days: Vec<DayCount>,
+    /// Share of the population that the model adds to those known to be infected, in the mean.
+    pub hidden: f64,
+    /// Mean chance that an infected bot is seen on a day.
+    pub chance: f64,
+    /// How much further the data lie from the model than chance explains (chi-square over its degrees of freedom, at
+    /// least 1). Far above 1: bots live otherwise than the model has it, and the interval is wider for it.
+    pub misfit: f64,
+}
+
+/// Counts bots by their own ids. `level` is that of the intervals (0.9 for 90 %).
+///
+/// # Errors
+/// A [`Refusal`] where the data cannot tell.
+pub fn count_ids(data: &Histories, level: f64) -> Result<Count, Refusal> {
+    check(data)?;
+    let fit = Fit::of(data, ROUNDS);
+    let count = Counted::new(data, &fit);
+    let width =
+        Width { hidden: count.hidden, followed: data.seen() as f64, misfit: count.misfit, scale: 0.0 };
+    let method = format!(
+        "capture-recapture by bot id over days, open population with unequal bots and days, {:.0} % interval",
+        100.0 * level
+    );
+    let reasons = vec![
+        format!("{} bots were seen by their own ids over {} days", data.seen(), data.days()),
+        format!(
+            "an infected bot is seen on {:.0} % of the days in the mean; {:.0} % of the population are added by the model to those known to be infected",
+            100.0 * fit.chance,
+            100.0 * count.hidden
+        ),
+        "the count is of those infected at noon (UTC) of a day, in the mean of the days".to_owned(),
+        "bots that are on less than about once in the window cannot be told from none".to_owned(),
+    ];
+    count.finish(data, 1.0, width, level, method, reasons)
+}
+
+/// Whether the table can be fitted at all.
+pub(super) fn check(data: &Histories) -> Result<(), Refusal> {
+    if data.seen() == 0 {
+        return Err(Refusal::Nothing);
+    }
+    if data.watched() < MIN_DAYS {
+        return Err(Refusal::TooFewDays { days: data.watched(), least: MIN_DAYS });
+    }
+    if data.recaptured() < MIN_RECAPTURES {
+        return Err(Refusal::TooFewRecaptures { recaptured: data.recaptured(), least: MIN_RECAPTURES });
+    }
+    Ok(())
+}
+
+/// A fit beside what was seen.
+pub(super) struct Counted {
+    pub(super) population: Vec<f64>,
+    pub(super) hidden: f64,
+    pub(super) misfit: f64,
+    chance: f64,
+}
+
+impl Counted {
+    pub(super) fn new(data: &Histories, fit: &Fit) -> Self {
+        // A bot is known to be infected from its first day to its last.
+        let known: u64 = data.cells().map(|c| (c.last - c.first + 1) as u64 * c.bots).sum();
+        let all: f64 = fit.population.iter().sum();
+        let hidden = (1.0 - known as f64 / all.max(1.0)).clamp(0.0, 1.0);
+        Self { population: fit.population.clone(), hidden, misfit: fit.misfit(data), chance: fit.chance }
+    }
+
+    /// Bots of a day in the mean.
+    pub(super) fn mean(&self) -> f64 {
+        self.population.iter().sum::<f64>() / self.population.len().max(1) as f64
+    }
+
+    /// Scales and gives every day its interval.
+    pub(super) fn finish(
+        self,
+        data: &Histories,
+        scale: f64,
+        width: Width,
+        level: f64,
+        method: String,
+        reasons: Vec<String>,
+    ) -> Result<Count, Refusal> {
+        let bots = self.mean() * scale;
+        let (lower, upper) = width.around(bots, level, 0.0);
+        if !bots.is_finite() || upper > WIDEST * lower {
+            return Err(Refusal::TooWide { lower: lower.round() as u64, upper: upper.round() as u64 });
+        }
+        let days = self.population.iter().zip(data.daily()).enumerate().map(|(day, (&n, &seen))| {
+            // A day alone is less sure than their mean, and the more so the nearer the window's ends.
+            let ends = (day + 1).min(self.population.len() - day) as f64;
+            let bots = n * scale;
+            let (lower, upper) = width.around(bots, level, DAY / ends.sqrt());
+            DayCount { day: day as u32, bots, lower, upper, seen }
+        });
+        let days = days.collect();
+        let mean = Estimate { bots, lower, upper, method, seen: data.seen(), reasons };
+        Ok(Count { mean, days, hidden: self.hidden, chance: self.chance, misfit: self.misfit })
+    }
+}
