@@ -4,7 +4,7 @@
 //! what is learnt of them; the further the data lie from the fit, the more (variance inflation, as Lebreton and others
 //! 1992 have it, Ecological Monographs 62). Shape: the model is not how bots live, and where more is hidden that matters
 //! more. Where only lines are counted, how unequally bots call. The constants were set on generated populations (the
-//! first grid of `examples/quality_population`, with other seeds than it is judged on) so that about nine of ten
+//! first grid of `bench/population`, with other seeds than it is judged on) so that about nine of ten
 //! intervals of level 90 % hold the truth. They are not proven: a process unlike any of these can lie outside.
 
 /// What the width of an interval depends on.

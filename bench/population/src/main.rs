@@ -1,5 +1,6 @@
-//! How near the counts of the infected come to the truth:
-//! `cargo run --release -p botnet --example quality_population -- [--small] [--csv]`.
+//! How near the counts of the infected come to the truth: `cargo run --release -p comity-bench-population` in `bench/`;
+//! `--small` takes seconds, `--first` leaves the second grid out, `--seed N` takes other populations, `--million` counts
+//! a million bots over 28 days and says how long that took.
 //!
 //! Two grids of generated populations, reported apart. The first, from crate `exercise`, is churn × duty cycle (× lease
 //! × shared addresses where there are only addresses); widths of intervals were set on it, with other seeds than here.
@@ -7,18 +8,29 @@
 //! Bars, for each grid: median absolute relative error at most 10 %, intervals of level 90 % hold the truth in 85 to
 //! 95 of 100 cells, at most 20 % of cells refused. What is judged is the population at noon in the mean of the window's
 //! days; the error of the last day alone is printed beside it. Exit 1 below the bars.
-#![expect(clippy::indexing_slicing, reason = "a generator's tables are as long as it makes them")]
 
+#[path = "../../../crates/exercise/src/churn.rs"]
+mod churn;
+#[path = "../../../crates/exercise/src/dice.rs"]
+#[allow(dead_code)]
+mod dice;
+#[path = "../../../crates/botnet/src/population/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod population;
 mod wild;
 
-use botnet::population::{Addresses, Contact, Count, Histories, Refusal, count_addresses, count_ids};
-use exercise::{ChurnSpec, Duty, Lease, Shared, churn};
+use churn::{ChurnSpec, Duty, Lease, Shared, churn};
+use population::{Addresses, Contact, Count, Histories, Refusal, count_addresses, count_ids};
 use std::collections::HashMap;
 use std::process::ExitCode;
 
 const LEVEL: f64 = 0.9;
 
 fn main() -> ExitCode {
+    if std::env::args().any(|a| a == "--million") {
+        million();
+        return ExitCode::SUCCESS;
+    }
     let small = std::env::args().any(|a| a == "--small");
     let seed = std::env::args().skip_while(|a| a != "--seed").nth(1).and_then(|s| s.parse().ok());
     let first = std::env::args().any(|a| a == "--first");
@@ -229,4 +241,35 @@ fn second(size: &Size, ids: bool) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// A million bots over 28 days: from their days to the count.
+fn million() {
+    let spec = ChurnSpec {
+        seed: 5,
+        bots: 1_000_000,
+        days: 28,
+        cured: 20,
+        duty: Duty::Mixed,
+        lease: Lease::Mixed,
+        shared: Shared::Homes,
+    };
+    let mut maps = vec![0u64; 2_000_000];
+    let truth = churn(&spec, |c| maps[c.bot as usize] |= 1 << (c.second / 86_400));
+    let mean = truth.iter().sum::<u64>() as f64 / truth.len() as f64;
+    let began = std::time::Instant::now();
+    let mut seen = Histories::new(28);
+    maps.iter().for_each(|&map| seen.add(map));
+    let table = began.elapsed();
+    match count_ids(&seen, LEVEL) {
+        Err(why) => println!("refused: {why}"),
+        Ok(count) => println!(
+            "{} bots seen, truth {mean:.0} a day, counted {:.0} ({:.0} to {:.0}); table {table:.2?}, all {:.2?}",
+            seen.seen(),
+            count.mean.bots,
+            count.mean.lower,
+            count.mean.upper,
+            began.elapsed()
+        ),
+    }
 }
