@@ -9,7 +9,7 @@
 //! What it rests on: bots of one botnet call alike in all networks. Machines behind one address are told apart by what
 //! their calls show beside it (`kind`: user agent, build, TLS fingerprint); pairs that show the same are corrected for.
 
-use super::ids::{Counted, ROUNDS, check};
+use super::ids::{ABSENT, Counted, ROUNDS, check};
 use super::interval::Width;
 use super::open::Fit;
 use super::{Count, Histories, MAX_DAYS, Refusal};
@@ -220,6 +220,7 @@ pub fn count_addresses(data: &Addresses, level: f64) -> Result<Count, Refusal> {
         "bots are taken to call as often in networks whose addresses change as in those where they last"
             .to_owned(),
         "the count is of those infected at noon (UTC) of a day, in the mean of the days".to_owned(),
+        ABSENT.to_owned(),
     ];
     counted.finish(&lines, factor, width, level, method, reasons)
 }

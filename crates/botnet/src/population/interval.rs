@@ -5,7 +5,8 @@
 //! 1992 have it, Ecological Monographs 62). Shape: the model is not how bots live, and where more is hidden that matters
 //! more. Where only lines are counted, how unequally bots call. The constants were set on generated populations (the
 //! first grid of `bench/population`, with other seeds than it is judged on) so that about nine of ten
-//! intervals of level 90 % hold the truth. They are not proven: a process unlike any of these can lie outside.
+//! intervals of level 90 % hold the truth. They are not proven, and a process unlike these lies outside: the second grid
+//! there is not held (`bench/README.md`).
 
 /// What the width of an interval depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
