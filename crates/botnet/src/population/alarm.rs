@@ -41,7 +41,7 @@ impl Watch {
     /// quiet days, or where growth is not above 1 or `between` not above 1.
     pub fn learn(quiet: &[u64], growth: f64, between: f64) -> Option<Self> {
         let usable = quiet.len() >= LEAST_DAYS && growth > 1.0 && growth.is_finite();
-        if !usable || !(between > 1.0 && between <= 1e5) {
+        if !(usable && between > 1.0 && between <= 1e5) {
             return None;
         }
         let n = quiet.len() as f64;

@@ -13,6 +13,7 @@
 //! by weak priors on τ and s, because there no free model can tell a change of the chance from one of the number.
 #![expect(
     clippy::indexing_slicing,
+    clippy::needless_range_loop,
     reason = "every table here is made with one entry a day or class, and every index comes from a loop over them"
 )]
 
