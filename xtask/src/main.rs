@@ -15,8 +15,8 @@ cargo xtask <command> [-- arguments]
           how good the clusters of a labelled list of digests are, against bars; without a list that of
           MalwareBazaar, `malware/tlsh-malwarebazaar/mb_10K.csv` below the folder that COMITY_DATA names
   quality botnet
-          how generated names and servers of command and control are told, family by family, source by source, against
-          bars; the data lies below the folder that COMITY_DATA names
+          how generated names and servers of command and control are told and the infected counted, family by family,
+          source by source, process by process, against bars; the data lies below the folder that COMITY_DATA names
   bench malware [--files FOLDER] [--rules FOLDER] [--python PYTHON] [--small]
           the table of ours beside peers, processor time; what is not named is fetched by name into the cache
           (programs, peers) or generated (rules, documents)
@@ -155,8 +155,18 @@ fn quality_botnet() -> bool {
     let part = |example: &str| {
         run(cargo().args(["run", "--quiet", "--release", "-p", "botnet", "--example", example]))
     };
-    let all = ["quality_names", "quality_traffic"].map(part);
-    all.iter().all(|good| *good)
+    let told = ["quality_names", "quality_traffic"].map(part);
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/Cargo.toml");
+    let count = run(cargo().args([
+        "run",
+        "--quiet",
+        "--release",
+        "--manifest-path",
+        manifest,
+        "-p",
+        "comity-bench-population",
+    ]));
+    told.iter().all(|good| *good) && count
 }
 
 /// Benchmarks are a workspace of their own, beside this one.

@@ -2,7 +2,7 @@
 //!
 //! A re-statement from what the project publishes: the default configuration of version 5 (weights, hours, buckets,
 //! fewest connections) and, for the formulas, the manual of the package and the descriptions of the changes 69, 742,
-//! 745, 773, 792, 793 and 794 that led to version 4.8, from which version 5 was made. Its code was not read.
+//! 745, 773, 792, 793 and 794 that led to version 4.8, from which version 5 was made. Nothing was written after its code.
 //!
 //! - **timestamp**: mean of a skew score and a dispersion score over the seconds between calls; calls in one second
 //!   count once (change 773). Skew: 1 − |Bowley's skew|. Dispersion: 1 − MADM / median, where MADM is the median
@@ -14,7 +14,8 @@
 //!   variation and the bimodal fit: bars in the two commonest heights (heights within 5 % of the highest are one), of
 //!   all bars but one; the fit only where 11 parts or more have calls.
 //!
-//! **Not verified**, because nothing published says it: how a quartile is read between two ranks (here the value at
+//! **Not verified**, because nothing published says it: the divisor of the dispersion (the manual of 2022 has 30 s and 32
+//! bytes, remarks on later changes the median); how a quartile is read between two ranks (here the value at
 //! the rank nearest to *q* (*n* − 1), halves up); the skew score where a quartile equals the median (before change 792
 //! it was 1, what it became is not told; [`Settings::tied_skew`]); whether version 5 still measures smallness; how heights
 //! are grouped (here by whole multiples); its rounding to three digits (here none). "Equal within .001" therefore means

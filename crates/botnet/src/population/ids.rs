@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Rounds of the fit: more of them move the estimate by less than its interval.
 pub(super) const ROUNDS: usize = 150;
 /// What the interval does not hold; measured on the second grid of `bench/population`.
-pub(super) const ABSENT: &str = "the interval is too narrow where machines are off for days on end or keep office weeks: the count was too low there, by 2 to 6 % with weeks and by 10 to 17 % with spells of days";
+pub(super) const ABSENT: &str = "the interval is too narrow where machines are off for days on end, keep office weeks or have leases of very uneven length: the count was too low there, by 1 to 3 % with such leases, 2 to 6 % with weeks, 10 to 17 % with spells of days off, and up to 26 % with all of it";
 /// What one day alone adds to the relative error at the ends of the window; less within it.
 const DAY: f64 = 0.02;
 
