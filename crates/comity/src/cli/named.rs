@@ -22,8 +22,8 @@ use terms::Day;
 const MOST_LINE: u64 = 4096;
 /// Days before and after the one that is asked about: logs are late, clocks of bots are wrong.
 const AROUND: i32 = 7;
-/// Characters of a reason that people get.
-const WORDS: usize = 160;
+/// Reasons that people get, the weightiest; programs get all.
+const REASONS: usize = 2;
 
 /// What is said of one name (`comity.name/1`).
 #[derive(Debug, Serialize)]
@@ -102,12 +102,8 @@ fn tell(said: &Named<'_>, out: &mut Out) {
         (true, None) => "unknown",
         (false, None) => "-",
     };
-    out.line(format!(
-        "{:.2}  {family:<12} {}  {}",
-        said.score,
-        said.name,
-        cut(&said.reasons.join("; "), WORDS)
-    ));
+    let why: Vec<&str> = said.reasons.iter().take(REASONS).map(String::as_str).collect();
+    out.line(format!("{:.2}  {family:<12} {}  {}", said.score, said.name, why.join("; ")));
 }
 
 fn open(path: &Path) -> Result<Box<dyn BufRead>, Fault> {
