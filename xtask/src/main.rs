@@ -26,7 +26,7 @@ cargo xtask <command> [-- arguments]
 ";
 
 /// One set of features for every command, so that nothing is compiled twice: the signing side's, proofs included.
-const FEATURES: &str = "comity/prove";
+const FEATURES: &str = "comity/prove,comity/cluster";
 
 fn main() -> ExitCode {
     let mut args = env::args().skip(1);

@@ -173,6 +173,7 @@ async fn look(meant: &Meant, depth: Depth) -> Result<Vec<Check>, Fault> {
             Config::default()
         }
     };
+    checks.push(doctor::disk(&meant.dir, config.least_free_mib));
     checks.push(sandbox(&options, &config).await);
     match Home::open(&meant.dir, Mode::Look, options.clock.now()) {
         Ok(home) => checks.extend(stores(&home, &options, &config, depth).await),

@@ -39,6 +39,8 @@ pub struct Config {
     pub partner: Option<PartnerId>,
     /// How far the clock may go back, in milliseconds.
     pub clock_tolerance_ms: u64,
+    /// Free space of the home's file system, in MiB, below which `doctor` calls the home unwell.
+    pub least_free_mib: u64,
     /// Whether hostile bytes may be parsed where the system offers no sandbox.
     pub allow_no_sandbox: bool,
     /// Files with the digests of material that nobody may look at, one a line (MD5, SHA-1 or SHA-256 in hexadecimal digits).
@@ -70,6 +72,7 @@ impl Default for Config {
             stamp_roots: None,
             partner: None,
             clock_tolerance_ms: 2000,
+            least_free_mib: 1024,
             allow_no_sandbox: false,
             withheld_lists: Vec::new(),
             withheld_report_hours: 24,
@@ -82,7 +85,7 @@ impl Default for Config {
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 16] = [
     "state",
     "vault",
     "telemetry",
@@ -91,6 +94,7 @@ pub const KEYS: [&str; 15] = [
     "stamp_roots",
     "partner",
     "clock_tolerance_ms",
+    "least_free_mib",
     "allow_no_sandbox",
     "withheld_lists",
     "withheld_report_hours",

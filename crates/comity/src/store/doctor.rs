@@ -16,8 +16,6 @@ use std::{
 };
 use terms::ExhibitId;
 
-/// Below this many free bytes the disk check fails.
-const FREE: u64 = 1 << 30;
 /// Largest ledger file that is read (a full entry bundle is below 17 MiB).
 const MOST_LEDGER_FILE: u64 = 17 << 20;
 /// Names shown of a long list.
@@ -70,7 +68,7 @@ impl Check {
     }
 }
 
-/// The folder itself: format, pieces, permissions, who holds it, disk space. Works on any folder.
+/// The folder itself: format, pieces, permissions, who holds it. Works on any folder.
 pub fn folder(dir: &Path) -> Vec<Check> {
     let format = home::read_format(dir).map(|n| format!("format {n}"));
     let is_home = format.is_ok();
@@ -93,18 +91,22 @@ pub fn folder(dir: &Path) -> Vec<Check> {
         "lock",
         lock::holder(dir).map_or_else(|| "nobody holds the home".to_owned(), |h| format!("held by {h}")),
     ));
-    checks.push(Check::of("disk", space(dir)));
     checks
 }
 
-fn space(dir: &Path) -> Result<String, StoreError> {
+/// The free space of the folder's file system, held against the least that is wanted, in MiB.
+pub fn disk(dir: &Path, least_mib: u64) -> Check {
+    Check::of("disk", space(dir, least_mib))
+}
+
+fn space(dir: &Path, least: u64) -> Result<String, StoreError> {
     let seen = rustix::fs::statvfs(dir).map_err(|e| StoreError::io("measuring", dir, e.into()))?;
     let free = seen.f_bavail.saturating_mul(seen.f_frsize);
-    let told = format!("{} MiB are free", free >> 20);
-    if free < FREE {
-        Err(StoreError::LittleSpace { path: dir.display().to_string(), free: free >> 20 })
+    let free = free >> 20;
+    if free < least {
+        Err(StoreError::LittleSpace { path: dir.display().to_string(), free, least })
     } else {
-        Ok(told)
+        Ok(format!("{free} MiB are free"))
     }
 }
 

@@ -268,13 +268,18 @@ pub enum StoreError {
         statement: &'static str,
     },
     /// Little space is left.
-    #[error("{free} MiB are free at {path}")]
-    #[diagnostic(code("CMT-1025"), help("free at least 1 GiB before taking in more; what is sealed is safe"))]
+    #[error("{free} MiB are free at {path}, and {least} MiB are wanted")]
+    #[diagnostic(
+        code("CMT-1025"),
+        help("free space before taking in more, or set `least_free_mib`; what is sealed is safe")
+    )]
     LittleSpace {
         /// The folder.
         path: String,
         /// Free MiB.
         free: u64,
+        /// MiB that are wanted.
+        least: u64,
     },
     /// Jobs were given up.
     #[error("{count} jobs were given up, the first: {first}")]

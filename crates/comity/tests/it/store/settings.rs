@@ -52,6 +52,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("stamp_roots", "default"),
         ("partner", person.as_str()),
         ("clock_tolerance_ms", "COMITY_CLOCK_TOLERANCE_MS"),
+        ("least_free_mib", "default"),
         ("allow_no_sandbox", "flag --allow-no-sandbox"),
         ("withheld_lists", "default"),
         ("withheld_report_hours", "default"),
