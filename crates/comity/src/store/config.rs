@@ -255,7 +255,10 @@ impl Provider for Environment<'_> {
                 continue;
             }
             let value = match key.as_str() {
-                "clock_tolerance_ms" | "ledger_publish_delay_s" | "withheld_report_hours" => {
+                "clock_tolerance_ms"
+                | "least_free_mib"
+                | "ledger_publish_delay_s"
+                | "withheld_report_hours" => {
                     text.parse::<u64>().map_or_else(|_| Value::from(text.clone()), Value::from)
                 }
                 "allow_no_sandbox" => {

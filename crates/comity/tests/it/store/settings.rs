@@ -32,6 +32,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
             ("PATH", "/bin"),
             ("COMITY_CLOCK_TOLERANCE_MS", "7"),
             ("COMITY_EPSILON_BUDGET", "0.5"),
+            ("COMITY_LEAST_FREE_MIB", "9"),
         ]),
         flags: Flags { allow_no_sandbox: Some(true), ..Flags::default() },
     };
@@ -52,7 +53,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("stamp_roots", "default"),
         ("partner", person.as_str()),
         ("clock_tolerance_ms", "COMITY_CLOCK_TOLERANCE_MS"),
-        ("least_free_mib", "default"),
+        ("least_free_mib", "COMITY_LEAST_FREE_MIB"),
         ("allow_no_sandbox", "flag --allow-no-sandbox"),
         ("withheld_lists", "default"),
         ("withheld_report_hours", "default"),
