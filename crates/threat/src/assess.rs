@@ -43,7 +43,7 @@ pub fn assess(findings: &[Finding], horizon: Horizon) -> Vec<Threat> {
     let support = score::Support::of(&sorted);
     let mut threats: Vec<Threat> = clusters
         .into_values()
-        .filter(|c| c.iter().any(|f| makes_threat(&f.body)))
+        .filter(|c| c.iter().any(|f| makes_threat(f)))
         .map(|findings| score::judge(&Cluster { findings, names: &names }, &support))
         .collect();
     rank(&mut threats);
@@ -150,14 +150,24 @@ fn channel_key(channel: &Channel, names: &Names) -> Key {
 
 /// Formats and hashes only describe a sample that something else made a threat of; two alike samples of unknown
 /// family are one.
-fn makes_threat(body: &FindingBody) -> bool {
-    matches!(
-        body,
+fn makes_threat(finding: &Finding) -> bool {
+    match &finding.body {
+        FindingBody::Beacon { .. } => is_command(finding),
         FindingBody::Configuration { .. }
-            | FindingBody::Similar { .. }
-            | FindingBody::Beacon { .. }
-            | FindingBody::GeneratedNames { .. }
-            | FindingBody::Activity { .. }
+        | FindingBody::Similar { .. }
+        | FindingBody::GeneratedNames { .. }
+        | FindingBody::Activity { .. } => true,
+        _ => false,
+    }
+}
+
+/// Whether a correlator that weighs everything a host did said so. A connection that stays open, very many calls, ever new
+/// addresses and mutual contacts are also what harmless programs do: they join a threat that others made of the same
+/// channel, and make none.
+pub fn is_command(finding: &Finding) -> bool {
+    !matches!(
+        finding.examiner.as_str(),
+        "botnet.long-connection" | "botnet.strobe" | "botnet.fast-flux" | "botnet.peer-layer"
     )
 }
 

@@ -14,7 +14,7 @@ mod signature;
 mod threat;
 mod timeline;
 
-pub use assess::assess;
+pub use assess::{assess, is_command};
 pub use case::{Case, CaseError, CaseEvent, CaseState, Entry};
 pub use graph::{Edge, Graph, Node, NodeKind, Placement};
 pub use money::{AccountView, MoneyRole, money};

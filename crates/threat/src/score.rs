@@ -6,7 +6,7 @@
 
 use crate::{
     ChannelView, Reason, Threat,
-    assess::{Names, normal},
+    assess::{Names, is_command, normal},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use terms::{Channel, DgaSpec, ExhibitId, Finding, FindingBody, FindingId, Standing, ThreatId};
@@ -104,7 +104,9 @@ fn gather(cluster: &Cluster<'_>) -> Gathered {
                 on(&seen(remote, cluster.names));
                 g.callers.insert(source.clone());
                 let score = if score.is_finite() { score.clamp(0.0, 1.0) } else { 0.0 };
-                g.beacons.push((score, id));
+                if is_command(finding) {
+                    g.beacons.push((score, id));
+                }
             }
             FindingBody::GeneratedNames { source, examples, nonexistent, .. } => {
                 let known = examples.iter().any(|e| cluster.names.by_name.contains_key(&normal(e)));

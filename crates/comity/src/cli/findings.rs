@@ -96,19 +96,45 @@ async fn show(node: &Node, kind: &str, top: usize, out: &mut Out) -> Result<(), 
         return Ok(());
     }
     found.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.id.cmp(&b.id)));
-    out.heading(heading(kind));
+    // Other questions to the traffic answer in the same words, with scores of their own: they are told apart.
+    let (found, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|f| kind != "beacon" || threat::is_command(f));
+    if !found.is_empty() {
+        tell(kind, heading(kind), &found, top, out);
+    }
+    let mut by: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+    others.into_iter().for_each(|f| by.entry(f.examiner.clone()).or_default().push(f));
+    for (examiner, found) in by {
+        tell(kind, traffic(&examiner), &found, top, out);
+    }
+    Ok(())
+}
+
+/// One table of findings, which are in the order in which they are told.
+fn tell(kind: &str, heading: &str, found: &[Finding], top: usize, out: &mut Out) {
+    out.heading(heading);
     let mut table = Table::new(columns(kind));
     let rows = match kind {
-        "configuration" => configurations(&found),
-        "activity" => activity(&found),
-        "unreadable" => unreadable(&found),
+        "configuration" => configurations(found),
+        "activity" => activity(found),
+        "unreadable" => unreadable(found),
         _ => found.iter().map(cells).collect(),
     };
     let all = rows.len();
     rows.into_iter().take(top).for_each(|row| table.row(row));
     out.table(&table);
     more(all, top, out);
-    Ok(())
+}
+
+/// What a question to the traffic found, by its correlator.
+fn traffic(examiner: &str) -> &'static str {
+    match examiner {
+        "botnet.long-connection" => "Connections that stayed open for hours, longest first:",
+        "botnet.strobe" => "Endpoints called very often in a short time:",
+        "botnet.fast-flux" => "Names whose addresses change all the time:",
+        "botnet.peer-layer" => "Hosts that share contacts as peers do:",
+        _ => "Also in the traffic:",
+    }
 }
 
 /// One row for each configuration, however many samples carry it.

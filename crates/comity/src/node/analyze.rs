@@ -11,13 +11,20 @@ use crate::store::jobs::{self, Job, LEASE, NewJob, Queue};
 use crate::store::{Batch, commit, exhibits, findings, manifest};
 use crate::work::protocol::{Frame, Mode};
 use crate::work::{Input, WorkError};
-use botnet::telemetry::{C2Options, Found, Locations, NameOptions, Options, Window};
+use botnet::telemetry::c2::priors::{Owner, Priors};
+use botnet::telemetry::{
+    BurstOptions, C2Options, DnsChannelOptions, FluxOptions, Found, Locations, LongOptions, NameOptions,
+    Options, PeerOptions, StrobeOptions, Window,
+};
 use botnet::{Telemetry, tables::Table};
 use evidence::custody::{Act, Why};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use terms::{Channel, Compression, Day, DgaSpec, ExhibitId, ExhibitKind, Finding, FindingBody, Unsealed};
+use std::net::IpAddr;
+use terms::{
+    Channel, Compression, Day, DgaSpec, ExhibitId, ExhibitKind, Finding, FindingBody, Standing, Unsealed,
+};
 
 const TOGETHER: usize = 2;
 const PUBLISH_EVERY: u64 = 256;
@@ -242,18 +249,61 @@ impl Node {
         let mut found: Vec<Finding> = self.alike().await?;
         found.extend(self.shared_code().await?);
         found.extend(self.money_together().await?);
-        let beacons = tables.command_and_control(&C2Options::default()).await?;
-        found.extend(
-            beacons.into_iter().filter(|r| !r.exhibits.is_empty()).map(|r| r.finding.seal(r.exhibits)),
-        );
         let specs = self.algorithms().await?;
         let activity = tables.activity(&[], Window::ALL).await?;
         let known = known_names(&specs, &activity);
+        found.extend(self.command_and_control(&tables, &known).await?);
+        found.extend(self.traffic(&tables).await?);
         found.extend(sealed(tables.generated_names(&NameOptions::default(), &known).await?));
         found.extend(sealed(as_generated(activity, &known)));
         self.supersede(&found).await?;
         let batch = Batch { findings: found, ..Batch::default() };
         Ok(commit(&self.state, &batch, self.clock.now()).await?.new_findings)
+    }
+
+    /// What looks like command and control, with what the home knows beside its flows: channels of its samples, names that
+    /// known algorithms give, others' sinkholes, who owns networks.
+    async fn command_and_control(
+        &self,
+        tables: &Telemetry,
+        generated: &[(String, Day)],
+    ) -> Result<Vec<Finding>, NodeError> {
+        let mut channels = Vec::new();
+        for finding in self.of_kind("configuration").await? {
+            if let FindingBody::Configuration { channels: more, .. } = finding.body {
+                channels.extend(more);
+            }
+        }
+        let mut sinkholes = Vec::new();
+        for finding in self.of_kind("asset").await? {
+            if let FindingBody::Asset { sheet } = finding.body
+                && sheet.standing == Standing::Sinkhole
+            {
+                sinkholes.extend(sheet.asset.parse::<IpAddr>());
+            }
+        }
+        let owner = |ip| self.geo.locate(ip);
+        let owner = self.geo.knows().then_some(&owner as &Owner<'_>);
+        let priors = Priors { channels: &channels, generated, sinkholes: &sinkholes, owner, software: &[] };
+        let ranked = tables.command_and_control_knowing(&C2Options::default(), &priors).await?;
+        let told = ranked.into_iter().filter(|r| !r.exhibits.is_empty());
+        Ok(told.map(|r| r.finding.seal(r.exhibits)).collect())
+    }
+
+    /// The other questions to the traffic: connections that stay open, very many calls, speech inside names, bursts of names
+    /// that do not exist, names with ever new addresses, hosts with mutual contacts.
+    async fn traffic(&self, tables: &Telemetry) -> Result<Vec<Finding>, NodeError> {
+        let owner = |ip| self.geo.locate(ip);
+        let owner = self.geo.knows().then_some(&owner as &Owner<'_>);
+        let answers = [
+            tables.long_connections(&LongOptions::default()).await?,
+            tables.strobes(&StrobeOptions::default()).await?,
+            tables.dns_channels(&DnsChannelOptions::default()).await?,
+            tables.nxdomain_bursts(&BurstOptions::default()).await?,
+            tables.fast_flux(&FluxOptions { owner, ..FluxOptions::default() }).await?,
+            tables.peer_layers(&PeerOptions::default()).await?,
+        ];
+        Ok(answers.into_iter().flat_map(sealed).collect())
     }
 
     /// Generation algorithms that samples' configurations name.
@@ -350,9 +400,18 @@ impl Node {
         let now = self.clock.now();
         findings::put(&mut tx, found, now).await?;
         for kind in ["beacon", "generated-names", "activity", "shared-code"] {
-            let Some(by) = found.iter().find(|f| findings::kind(&f.body) == kind) else { continue };
+            // Several correlators state findings of one kind: each supersedes its own.
+            let by: BTreeMap<&str, &Finding> = (found.iter())
+                .filter(|f| findings::kind(&f.body) == kind)
+                .map(|f| (f.examiner.as_str(), f))
+                .collect();
+            if by.is_empty() {
+                continue;
+            }
             for old in self.of_kind(kind).await? {
-                if old.examiner == by.examiner && !ids.contains(&old.id) {
+                if let Some(by) = by.get(old.examiner.as_str())
+                    && !ids.contains(&old.id)
+                {
                     findings::refute(&mut tx, &old.id, &by.id, now).await?;
                 }
             }

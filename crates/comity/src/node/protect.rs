@@ -41,6 +41,11 @@ impl Geo {
         Self(None)
     }
 
+    /// Whether there is a file that knows places.
+    pub fn knows(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Reads an MMDB file (MaxMind DB 2.0) whole.
     pub fn open(file: &Path) -> Result<Self, NodeError> {
         let refuse = |why: String| NodeError::Geo { path: file.display().to_string(), why };

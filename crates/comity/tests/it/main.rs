@@ -29,6 +29,7 @@ mod sandbox;
 mod store;
 mod story;
 mod support;
+mod traffic;
 mod verify;
 mod withheld;
 mod witness;

@@ -124,6 +124,16 @@ fn an_indicator_supports_and_changes_no_cluster() {
 }
 
 #[test]
+fn a_connection_that_stays_open_joins_a_threat_and_makes_none() {
+    let long =
+        |remote| Finding { examiner: "botnet.long-connection".into(), ..beacon_from("p:2", remote, 1.0) };
+    let other = address("198.18.7.99");
+    assert!(assess(&[long(other)], horizon()).is_empty());
+    let threat = one(&[beacon(relay(), 0.4), long(relay())]);
+    assert_eq!((threat.beacon, threat.callers.len(), threat.findings.len()), (0.4, 2, 2));
+}
+
+#[test]
 fn strange_numbers_do_no_harm() {
     for score in [f64::NAN, f64::INFINITY, -1.0, 7.0] {
         let t = one(&[beacon(relay(), score)]);
