@@ -3,7 +3,7 @@
 //! Here: the rules (DESIGN section 5, "personal data at rest"). Elsewhere: keys, declared networks and place tables,
 //! which the node hands in as a [`Home`].
 
-use crate::rows::{DnsRow, FlowRow, HitRow, HttpRow, Row, TlsRow};
+use crate::rows::{DnsRow, FlowRow, HitRow, HttpRow, Row, SeenRow, TlsRow};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use terms::{ExhibitId, Place, Timestamp};
@@ -224,6 +224,7 @@ impl Preparer<'_> {
             Row::Flow(row) => Prepared::Flow(self.flow(row)),
             Row::Dns(row) => Prepared::Dns(self.dns(row)),
             Row::Hit(row) => Prepared::Sighting(self.sighting(&row)),
+            Row::Seen(row) => Prepared::Sighting(self.seen(*row)),
             Row::Http(row) => Prepared::Http(Box::new(self.http(*row))),
             Row::Tls(row) => Prepared::Tls(Box::new(self.tls(*row))),
         }
@@ -373,6 +374,22 @@ impl Preparer<'_> {
             qtype: row.qtype,
             rcode: row.rcode,
             answers: row.answers.join(","),
+            exhibit: self.exhibit,
+        }
+    }
+
+    /// Pseudonymous since it was written; nothing of it is in the clear.
+    fn seen(&self, row: SeenRow) -> PreparedSighting {
+        PreparedSighting {
+            event: row.event,
+            observed: row.event,
+            ingested: self.ingested.0,
+            bot: row.bot.unwrap_or_else(|| row.source.clone()),
+            source: row.source,
+            botnet: row.botnet,
+            channel: row.channel,
+            network: i64::from(row.network),
+            place: row.place,
             exhibit: self.exhibit,
         }
     }

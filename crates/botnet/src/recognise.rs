@@ -59,7 +59,8 @@ fn zeek_text(head: &[u8]) -> Option<ExhibitKind> {
 fn json_line(head: &[u8]) -> Option<ExhibitKind> {
     let line = head.split(|&b| b == b'\n').next()?;
     let Ok(Value::Object(first)) = serde_json::from_slice::<Value>(line) else { return None };
-    if first.get("schema").and_then(Value::as_str) == Some("comity.sinkhole/1") {
+    let schema = first.get("schema").and_then(Value::as_str);
+    if matches!(schema, Some("comity.sinkhole/1" | "comity.sinkhole-segment/1")) {
         return Some(ExhibitKind::SinkholeLog);
     }
     let has = |name: &str| first.contains_key(name);

@@ -191,6 +191,25 @@ pub struct HitRow {
     pub botnet: Option<String>,
 }
 
+/// A hit that a sinkhole of this home wrote under pseudonyms (`comity.sinkhole-hit/1`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenRow {
+    /// When it came, microseconds UTC.
+    pub event: i64,
+    /// The source's pseudonym, under the home's key of that month.
+    pub source: String,
+    /// Country of the source.
+    pub place: terms::Place,
+    /// Autonomous system number of the source, 0 where not known.
+    pub network: u32,
+    /// The channel's key.
+    pub channel: String,
+    /// The pseudonym of the bot's own id.
+    pub bot: Option<String>,
+    /// The botnet, where known.
+    pub botnet: Option<String>,
+}
+
 /// One row of any table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Row {
@@ -204,6 +223,8 @@ pub enum Row {
     Http(Box<HttpRow>),
     /// For table `tls`.
     Tls(Box<TlsRow>),
+    /// For table `sightings`, from a sinkhole that pseudonymised it.
+    Seen(Box<SeenRow>),
 }
 
 impl Row {
@@ -215,6 +236,7 @@ impl Row {
             Self::Hit(r) => r.event,
             Self::Http(r) => r.ts,
             Self::Tls(r) => r.ts,
+            Self::Seen(r) => r.event,
         }
     }
 }

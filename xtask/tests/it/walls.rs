@@ -19,7 +19,7 @@ const EDGES: &[(&str, &[&str], &[&str])] = &[
     ("exchange", &["terms", "agreement", "evidence", "ledger", "privacy"], &[]),
     ("exercise", &["terms"], &[]),
     ("cluster", &["terms", "botnet"], &[]),
-    ("sinkhole", &["terms", "ledger", "privacy"], &[]),
+    ("sinkhole", &["terms"], &[]),
     (
         "comity",
         &[

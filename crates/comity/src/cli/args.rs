@@ -107,6 +107,8 @@ pub enum Verb {
     Match(Match),
     /// Verify a home, a package or a receipt.
     Verify(Verify),
+    /// Run a role until it is stopped: a sinkhole.
+    Serve(Serve),
     /// Print shell completions or man pages.
     #[command(hide = true)]
     Generate(Generate),
@@ -469,12 +471,52 @@ pub struct PlanArgs {
 pub struct Act {
     /// The plan.
     pub plan: String,
-    /// Folder for the packages.
+    /// What to make of it instead of packages.
+    #[arg(value_enum)]
+    pub what: Option<ActWhat>,
+    /// Who is asked about a sinkhole: a mail address.
+    #[arg(long, value_name = "MAIL", required_if_eq("what", "sinkhole"))]
+    pub contact: Option<String>,
+    /// Address that a sinkhole listens on and answers with (repeatable).
+    #[arg(long, value_name = "IP", required_if_eq("what", "sinkhole"))]
+    pub address: Vec<std::net::IpAddr>,
+    /// Folder for the packages, or the configurations.
     #[arg(long, value_name = "DIR", default_value = "packages")]
     pub out: PathBuf,
     /// Show what would be written.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What `act` makes of a plan instead of packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ActWhat {
+    /// The configurations of this partner's sinkholes, one for each authority.
+    Sinkhole,
+}
+
+/// A role of `comity serve`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ServeRole {
+    /// Answers for seized names and addresses, and logs who asks.
+    Sinkhole,
+}
+
+/// `comity serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// What to run.
+    #[arg(long, value_enum, value_name = "ROLE")]
+    pub role: ServeRole,
+    /// The sinkhole's configuration, as `comity act PLAN sinkhole` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of its log; default: `sinkhole/ID` in the home.
+    #[arg(long, value_name = "DIR")]
+    pub log: Option<PathBuf>,
+    /// Only take in what its log holds, and end.
+    #[arg(long)]
+    pub take_in: bool,
 }
 
 /// `comity measure`
@@ -741,6 +783,11 @@ pub struct Share {
 /// `comity verify …`
 #[derive(Debug, Subcommand)]
 pub enum VerifyVerb {
+    /// Follow the chain of a sinkhole's log.
+    Sinkhole {
+        /// The folder of the log.
+        folder: PathBuf,
+    },
     /// Show what ledgers have shown: partners' heads, cosignatures on ours, two-faced ledgers.
     Heads {
         /// Hear a partner again whose ledger had two faces.

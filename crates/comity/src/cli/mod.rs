@@ -31,6 +31,7 @@ mod passphrase;
 mod plain;
 mod progress;
 mod proof;
+mod serve;
 mod setting_up;
 mod sharing;
 mod similar;
@@ -145,6 +146,9 @@ fn begin(cli: &Cli, out: &mut Out) -> Done {
             return args.cluster.as_ref().map_or(Ok(Outcome::Done), |list| clustered::cluster(list, out));
         }
         Verb::Analyze(Analyze { names: Some(list), on, .. }) => return named::names(list, *on, out),
+        Verb::Verify(args::Verify { verb: Some(args::VerifyVerb::Sinkhole { folder }), .. }) => {
+            return serve::check(folder, out);
+        }
         Verb::Demo(_) => Meant::nowhere(),
         Verb::Init(_) => Meant::to_be(&cli.global)?,
         Verb::Doctor(args) => doctor::meant(args, &cli.global)?,
@@ -168,7 +172,10 @@ fn in_runtime(verb: &Verb, meant: &Meant, out: &mut Out) -> Done {
         .build()
         .map_err(Fault::Begin)?;
     let stop = Arc::new(Notify::new());
-    runtime.spawn(watch(stop.clone()));
+    // A role ends in its own order.
+    if !matches!(verb, Verb::Serve(_)) {
+        runtime.spawn(watch(stop.clone()));
+    }
     let done = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -208,6 +215,7 @@ async fn dispatch(verb: &Verb, meant: &Meant, out: &mut Out) -> Done {
         Verb::Share(args) => Box::pin(sharing::share(meant, args, out)).await,
         Verb::Match(args) => Box::pin(matching::run(meant, args, out)).await,
         Verb::Verify(args) => Box::pin(trust::verify(meant, args, out)).await,
+        Verb::Serve(args) => Box::pin(serve::serve(meant, args, out)).await,
         Verb::Generate(args) => generate::generate(args, out),
     }
 }

@@ -1,16 +1,20 @@
 //! `plan`, `act` and `measure`: one operation decided, handed out, and its effect counted.
 
-use super::args::{Act, Measure, PlanArgs};
+use super::args::{Act, ActWhat, Measure, PlanArgs};
 use super::errors::Fault;
 use super::home::Meant;
 use super::laboratory::more;
 use super::out::{Out, Table, count, counted, money};
 use super::progress::Progress;
 use super::{Done, Outcome};
+use crate::node::Node;
 use crate::node::act::{ActReport, PackedReport};
+use crate::node::error::NodeError;
 use crate::node::measure::{MeasureReport, PopulationReport};
 use crate::node::plan::{PlanOptions, PlanReport};
+use crate::node::sinkhole::Wanted;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use takedown::{Action, Basis, Blocked, Floor, Plan};
 use terms::{Instrument, Place, Timestamp};
 
@@ -187,6 +191,11 @@ fn floor(floor: &Floor, plan: &Plan, out: &mut Out) {
 /// Writes one package for each addressee.
 pub async fn act(meant: &Meant, args: &Act, out: &mut Out) -> Done {
     let node = meant.open("act").await?;
+    if args.what == Some(ActWhat::Sinkhole) {
+        let done = sinkholes(&node, args, out).await;
+        node.close().await?;
+        return done;
+    }
     let report = node.act(&args.plan, &args.out, args.dry_run).await?;
     node.close().await?;
     out.object(&report);
@@ -196,6 +205,35 @@ pub async fn act(meant: &Meant, args: &Act, out: &mut Out) -> Done {
             "next: hand each package over; after {}, comity measure --plan {}",
             report.hour, report.plan
         ));
+    }
+    Ok(Outcome::Done)
+}
+
+/// The configurations of a plan's sinkholes, written or, dry, shown.
+async fn sinkholes(node: &Node, args: &Act, out: &mut Out) -> Done {
+    let wanted =
+        Wanted { contact: args.contact.clone().unwrap_or_default(), addresses: args.address.clone() };
+    for config in node.sinkholes_of(&args.plan, &wanted).await? {
+        let text = config.write().map_err(NodeError::from)?;
+        let file = args.out.join(format!("{}.toml", config.id));
+        if !args.dry_run {
+            std::fs::create_dir_all(&args.out).map_err(|e| NodeError::file("making", &args.out, e))?;
+            let mut to = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&file)
+                .map_err(|e| NodeError::file("writing", &file, e))?;
+            to.write_all(text.as_bytes()).map_err(|e| NodeError::file("writing", &file, e))?;
+        }
+        out.object(&serde_json::json!({
+            "schema": "comity.sinkhole-planned/1", "file": file, "dry": args.dry_run, "config": config,
+        }));
+        let would = if args.dry_run { "would be written" } else { "written" };
+        out.line(format!("{} {would}: {}", file.display(), counted(config.zones.len() as u64, "zone")));
+        if args.dry_run {
+            text.lines().for_each(|line| out.line(format!("  {line}")));
+        }
+        out.talk(format!("next: comity serve --role sinkhole --config {}", file.display()));
     }
     Ok(Outcome::Done)
 }

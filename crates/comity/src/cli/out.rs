@@ -119,7 +119,7 @@ impl Out {
         tell(fault, self.json);
     }
 
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         if self.broken.is_none()
             && let Err(e) = self.to.flush()
         {

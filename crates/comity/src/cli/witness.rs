@@ -30,6 +30,7 @@ pub async fn witness(meant: &Meant, verb: &VerifyVerb, out: &mut Out) -> Done {
 
 async fn one(node: &Node, verb: &VerifyVerb, out: &mut Out) -> Done {
     match verb {
+        VerifyVerb::Sinkhole { folder } => return super::serve::check(folder, out),
         VerifyVerb::Heads { answer: Some(name), why } => {
             let answered = node.answer_alarm(&partner(name)?, why.as_deref().unwrap_or_default()).await?;
             out.object(&serde_json::json!({

@@ -75,6 +75,10 @@ pub enum NodeError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Certificate(#[from] agreement::CertificateError),
+    /// From a sinkhole.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sinkhole(#[from] sinkhole::SinkholeError),
     /// From privacy.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -489,6 +493,8 @@ impl NodeError {
             Self::Psi(privacy::psi::PsiError::Proof { .. } | privacy::psi::PsiError::Differs { .. }) => {
                 Ending::NotVerified
             }
+            Self::Sinkhole(sinkhole::SinkholeError::Chain { .. }) => Ending::NotVerified,
+            Self::Sinkhole(sinkhole::SinkholeError::Authority { .. }) => Ending::Refused,
             Self::Unfinished { .. } => Ending::Incomplete,
             Self::NotVerified { .. }
             | Self::Unsound { .. }

@@ -39,6 +39,7 @@ pub mod retain;
 mod rules;
 pub mod share;
 pub mod similar;
+pub mod sinkhole;
 pub mod stamp;
 pub mod verify;
 pub mod withheld;

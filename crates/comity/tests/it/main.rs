@@ -26,6 +26,7 @@ mod real;
 mod refusals;
 mod rules;
 mod sandbox;
+mod sinkhole;
 mod store;
 mod story;
 mod support;
