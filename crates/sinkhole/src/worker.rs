@@ -349,7 +349,8 @@ impl Worker {
             return;
         }
         *open += 1;
-        if self.order.len() >= self.desk.config.limits.connections {
+        // The queue still names connections that ended; the table does not.
+        if self.table.len() - self.free.len() >= self.desk.config.limits.connections {
             self.make_room();
         }
         let slot = self.free.pop().unwrap_or_else(|| {

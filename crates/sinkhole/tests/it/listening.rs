@@ -65,11 +65,10 @@ fn a_hit_by_every_door_and_nothing_but_the_harmless_answer() {
 
     let hits = lines(folder.path());
     let of = |by: &str| hits.iter().filter(|h| h["by"] == by).collect::<Vec<_>>();
-    assert_eq!(
-        (of("dns").len(), of("http").len(), of("tcp").len(), of("udp").len()),
-        (3, 2, 1, 1),
-        "{hits:?}"
-    );
+    assert_eq!((of("http").len(), of("tcp").len(), of("udp").len()), (2, 1, 1), "{hits:?}");
+    // Questions of one kind within a batch are one line that counts them.
+    let questions: u64 = of("dns").iter().map(|h| h["times"].as_u64().unwrap_or(1)).sum();
+    assert_eq!(questions, 3, "{hits:?}");
     assert!(of("dns").iter().all(|h| h["class"] == "resolver"));
     let bot = hits.iter().find(|h| h["class"] == "bot" && h["by"] == "http").unwrap();
     assert_eq!((&bot["channel"], &bot["botnet"]), (&"seized.example".into(), &"harbour".into()));
