@@ -23,7 +23,7 @@ fn captures_of_others_are_read_to_their_end() {
             let table = match row {
                 Row::Flow(_) => "flows",
                 Row::Dns(_) => "dns",
-                Row::Hit(_) => "sightings",
+                Row::Hit(_) | Row::Seen(_) => "sightings",
                 Row::Http(_) => "http",
                 Row::Tls(_) => "tls",
             };

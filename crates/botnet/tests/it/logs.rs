@@ -50,6 +50,10 @@ fn told(bytes: &[u8]) -> String {
                 d.answers
             ),
             Row::Http(_) | Row::Tls(_) => format!("{row:?}\n"),
+            Row::Seen(s) => format!(
+                "seen {} {} {} {} {} {:?} {:?}\n",
+                s.event, s.source, s.place, s.network, s.channel, s.bot, s.botnet
+            ),
             Row::Hit(h) => format!(
                 "{} {} {}:{:?} {} {:?} {:?}\n",
                 h.event, h.observed, h.source, h.source_port, h.channel, h.bot, h.botnet
@@ -65,7 +69,7 @@ fn told(bytes: &[u8]) -> String {
 #[test]
 fn logs_read_as_written() {
     let dns_fields = "#fields\tts\tid.orig_h\tid.resp_h\tproto\tquery\tqtype_name\trcode_name\tanswers\n";
-    let rows: [(&str, String, &str); 17] = [
+    let rows: [(&str, String, &str); 18] = [
         (
             "a conn log",
             format!("{CONN}{CONN_LINE}#close\t2017\n"),
@@ -136,6 +140,11 @@ fn logs_read_as_written() {
             "sinkhole-log\n\
              1772409601123456 1772409602000000 240.1.2.3:Some(51234) relay-one.com.example Some(\"9f0c\") Some(\"harbourlight\")\n\
              1772409603000000 1772409603000000 240.1.2.4:None 198.18.7.10:4443 None None\nCMT-0616 x1 at line 3\nCMT-0607 x1 at line 4\n",
+        ),
+        (
+            "a segment of a sinkhole: bots alone, and nothing in the clear",
+            "{\"schema\":\"comity.sinkhole-segment/1\",\"segment\":1}\n{\"schema\":\"comity.sinkhole-hit/1\",\"event\":\"2026-03-02T00:00:03.000007Z\",\"source\":\"p:0123456789abcdef0123456789abcdef\",\"port\":51234,\"place\":\"BR\",\"network\":64500,\"by\":\"http\",\"class\":\"bot\",\"why\":\"w\",\"channel\":\"seized.example\",\"botnet\":\"harbour\",\"bot\":\"b:0123456789abcdef0123456789abcdef\"}\n{\"schema\":\"comity.sinkhole-hit/1\",\"event\":\"2026-03-02T00:00:03.000007Z\",\"source\":\"p:0123456789abcdef0123456789abcdef\",\"port\":51234,\"place\":\"BR\",\"network\":64500,\"by\":\"http\",\"class\":\"bot\",\"why\":\"w\",\"channel\":\"seized.example\"}\n{\"schema\":\"comity.sinkhole-hit/1\",\"event\":\"2026-03-02T00:00:03.000007Z\",\"source\":\"p:0123456789abcdef0123456789abcdef\",\"port\":51234,\"place\":\"BR\",\"network\":64500,\"by\":\"http\",\"class\":\"crawler\",\"why\":\"w\",\"channel\":\"seized.example\"}\n{\"schema\":\"comity.sinkhole-hit/1\",\"event\":\"2026-03-02T00:00:03.000007Z\",\"source\":\"p:0123456789abcdef0123456789abcdef\",\"port\":51234,\"place\":\"BR\",\"network\":64500,\"by\":\"http\",\"class\":\"resolver\",\"why\":\"w\",\"channel\":\"seized.example\"}\n{\"schema\":\"comity.sinkhole-hit/1\",\"event\":\"2026-03-02T00:00:03.000007Z\",\"source\":\"p:0123456789abcdef0123456789abcdef\",\"port\":51234,\"place\":\"BR\",\"network\":64500,\"by\":\"http\",\"class\":\"bot\",\"why\":\"w\"}\n{\"schema\":\"comity.sinkhole-hit/1\",\"event\":\"2026-03-02T00:00:03.000007Z\",\"source\":\"192.0.2.7\",\"port\":51234,\"place\":\"BR\",\"network\":64500,\"by\":\"http\",\"class\":\"bot\",\"why\":\"w\",\"channel\":\"seized.example\"}\n{\"schema\":\"comity.sinkhole-hit/1\",\"event\":\"2026-03-02T00:00:03.000007Z\",\"source\":\"p:0123456789abcdef0123456789abcdef\",\"port\":51234,\"place\":\"BR\",\"network\":64500,\"by\":\"http\",\"class\":\"bot\",\"why\":\"w\",\"channel\":\"seized.example\",\"bot\":\"bot-7\"}\n{\"schema\":\"comity.sinkhole-batch/1\",\"batch\":1}\n".into(),
+            "sinkhole-log\nseen 1772409603000007 p:0123456789abcdef0123456789abcdef BR 64500 seized.example Some(\"b:0123456789abcdef0123456789abcdef\") Some(\"harbour\")\nseen 1772409603000007 p:0123456789abcdef0123456789abcdef BR 64500 seized.example None None\nCMT-0604 x2 at line 7\n",
         ),
         ("plain text", "hello\n".into(), "nothing\n"),
         ("JSON of another kind", "{\"type\":\"bundle\",\"objects\":[]}\n".into(), "nothing\n"),

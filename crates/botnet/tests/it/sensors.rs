@@ -53,7 +53,7 @@ fn told(bytes: &[u8]) -> String {
                 t.not_after,
                 t.resumed
             ),
-            Row::Hit(_) => "hit\n".into(),
+            Row::Hit(_) | Row::Seen(_) => "hit\n".into(),
         };
     }
     for s in summary.unwrap_or_default().skipped {
