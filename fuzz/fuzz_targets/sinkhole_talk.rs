@@ -29,7 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
     match which % 4 {
         0 => {
             let (names, mut out) = (BASE.seized().expect("names"), Vec::new());
-            let said = Zone::new(&BASE).answer(&names, rest, (true, false), &mut Reading::default(), &mut out);
+            let said =
+                Zone::new(&BASE).answer(&names, rest, (true, false), &mut Reading::default(), &mut out);
             assert_eq!(out.is_empty(), said == Outcome::Silent);
             assert!(out.len() <= 1_024);
         }
