@@ -4,7 +4,7 @@
 //! pass (`policy`, `agreements`), who signed it (`signature`).
 
 use crate::{
-    By, Diagnostics, Kind, Survives, check,
+    By, Covered, Diagnostics, Kind, RecipientKind, Survives, check,
     clause::{self, Body, Members, Party, PartyMember},
     diagnostics::Problem,
     text,
@@ -122,6 +122,15 @@ pub struct Recipient {
     pub by: By,
     /// Where.
     pub address: String,
+    /// What it is, and so which victims are its own; none: no victims are told to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<RecipientKind>,
+    /// Networks and address blocks that are its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<Covered>,
+    /// The key that mail to it is sealed with (`age1…`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// Who cosigns the ledgers of both parties.
@@ -411,6 +420,9 @@ impl Agreement {
                 name: e.name.clone(),
                 by: e.by,
                 address: e.address.clone(),
+                kind: e.what.or_else(|| e.member.is_some().then_some(RecipientKind::Csirt)),
+                covers: e.covers.clone(),
+                key: e.key.as_ref().map(|k| k.0.clone()),
             }));
         }
         out

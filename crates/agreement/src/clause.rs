@@ -5,6 +5,7 @@
 
 use crate::{
     Act, Attribution, Grading, IepActions, Period, Unit,
+    covers::{Covered, SealingKey},
     diagnostics::Problem,
     fields::{At, Fields, Wrong, list, nearest, shorten},
 };
@@ -362,6 +363,38 @@ pub(crate) struct RecipientEntry {
     pub name: String,
     pub by: By,
     pub address: String,
+    /// `None`: a member's team where it receives for a member, else nothing that victims are told to.
+    pub what: Option<RecipientKind>,
+    pub covers: Vec<Covered>,
+    pub key: Option<SealingKey>,
+}
+
+/// What a recipient is, and so which victims are its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecipientKind {
+    /// An institution: victims at the networks and address blocks that the clause names.
+    Institution,
+    /// The owner of the networks that the clause names.
+    NetworkOwner,
+    /// The incident response team of a member's place.
+    Csirt,
+    /// A member state, where it has no team of its own.
+    MemberState,
+}
+
+impl RecipientKind {
+    const ALL: &'static [Self] = &[Self::Institution, Self::NetworkOwner, Self::Csirt, Self::MemberState];
+
+    /// The word in agreements.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Institution => "institution",
+            Self::NetworkOwner => "network-owner",
+            Self::Csirt => "csirt",
+            Self::MemberState => "member-state",
+        }
+    }
 }
 
 /// How something reaches a recipient that runs no node.
@@ -863,6 +896,13 @@ fn recipient_entry(f: &Fields<'_>) -> Option<RecipientEntry> {
     let (id, name) = (f.parsed::<MemberId>("id"), f.text("name"));
     let (by, address) = (f.word("by", By::ALL, By::word), f.text("address"));
     let member = if f.has("member") { f.parsed("member").map(Some) } else { Some(None) };
+    let what = if f.has("kind") {
+        f.word("kind", RecipientKind::ALL, RecipientKind::word).map(|w| Some(w.value))
+    } else {
+        Some(None)
+    };
+    let covers = if f.has("covers") { f.parsed_list::<Covered>("covers") } else { Some(Vec::new()) };
+    let key = if f.has("key") { f.parsed::<SealingKey>("key").map(Some) } else { Some(None) };
     f.finish();
     let id = id?;
     Some(RecipientEntry {
@@ -871,6 +911,9 @@ fn recipient_entry(f: &Fields<'_>) -> Option<RecipientEntry> {
         name: name?.value,
         by: by?.value,
         address: address?.value,
+        what: what?,
+        covers: covers?.into_iter().map(|c| c.value).collect(),
+        key: key?.map(|k| k.value),
     })
 }
 

@@ -42,6 +42,7 @@ mod clause;
 mod compel;
 mod compulsion;
 mod condition;
+mod covers;
 mod declared;
 mod diagnostics;
 mod fields;
@@ -68,7 +69,7 @@ pub use agreement::{
 pub use agreements::{Agreements, PERMIT_MICROS};
 pub use batch::{Batch, Counts, Passed};
 pub use certificate::{Certificate, CertificateError, Line, MAX_CERTIFICATE, SolverName};
-pub use clause::{By, Ground, Kind, Survives};
+pub use clause::{By, Ground, Kind, RecipientKind, Survives};
 pub use compel::{
     APPROVAL_MICROS, Approver, COMPEL_APPROVAL_SCHEMA, COMPEL_APPROVAL_TYPE, CompelApproval, Compelled,
     Demanded, Overridden, PermitSource,
@@ -77,6 +78,7 @@ pub use compulsion::{
     COMPULSION_SCHEMA, Compelling, Compulsion, CompulsionError, DataPeriod, Extent, MAX_COMPULSION,
 };
 pub use condition::Condition;
+pub use covers::Covered;
 pub use declared::{Declarer, EMERGENCY_TYPE, Emergency, MEMBERSHIP_TYPE, MemberChange, Membership};
 pub use diagnostics::{Diagnostics, Problem};
 pub use figures::{Attribution, Budget, Grading, IepActions, Matching, Period, Source, Spent, Unit};

@@ -22,6 +22,7 @@ pub mod population;
 pub mod prepare;
 pub mod read;
 mod recognise;
+pub mod routing;
 pub mod rows;
 pub mod tables;
 pub mod telemetry;

@@ -56,6 +56,35 @@ pub enum ExchangeError {
         /// Why, in words.
         why: String,
     },
+    /// A notice without rows, or with too many.
+    #[error("a notice of {rows} rows: it has 1 to 50,000")]
+    #[diagnostic(code("CMT-1470"), help("`comity act PLAN notify` tells more in several notices by itself"))]
+    NoticeRows {
+        /// How many.
+        rows: usize,
+    },
+    /// A row that a notice cannot carry.
+    #[error("row {row} of the notice: {why}")]
+    #[diagnostic(
+        code("CMT-1471"),
+        help("the source of the hit wrote it: leave its exhibit out, or take it in mended")
+    )]
+    NoticeRow {
+        /// Its number, from 1.
+        row: usize,
+        /// Why, in words.
+        why: String,
+    },
+    /// A notice that cannot leave as mail.
+    #[error("the notice does not leave by mail: {why}")]
+    #[diagnostic(
+        code("CMT-1472"),
+        help("the recipient's address and key stand in the agreement: `comity agree show` prints them")
+    )]
+    Mail {
+        /// Why, in words.
+        why: String,
+    },
     /// A time that the format cannot say.
     #[error("the time {at} lies outside the years 1 to 9999")]
     #[diagnostic(code("CMT-0914"), help("give the time as RFC 3339, as 2026-03-10T10:00:00Z"))]
@@ -277,6 +306,9 @@ impl ExchangeError {
             | Self::Question { .. }
             | Self::Counts { .. }
             | Self::Row { .. }
+            | Self::NoticeRows { .. }
+            | Self::NoticeRow { .. }
+            | Self::Mail { .. }
             | Self::Authority { .. } => Refusal::Form,
         }
     }

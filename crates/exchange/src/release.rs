@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use terms::{Digest, ReleaseId, Timestamp};
 
 /// Schema of a record.
-const RECORD_SCHEMA: &str = "comity.release-record/1";
+pub(crate) const RECORD_SCHEMA: &str = "comity.release-record/1";
 
 /// Our node's key, with the delegation by which our organisation's key names it.
 #[derive(Clone, Copy)]
@@ -111,7 +111,7 @@ pub fn release_showing(
     Ok(Released { bundle, record })
 }
 
-fn header(
+pub(crate) fn header(
     id: ReleaseId,
     ruling: &Redeemed,
     payload: &Payload,

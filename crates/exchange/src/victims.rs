@@ -63,7 +63,7 @@ pub fn csv(member: &MemberId, place: Place, rows: &[Row]) -> Result<Vec<u8>, Exc
 }
 
 /// `2026-03-02 00:00:01`, the fraction cut off.
-fn second(at: Timestamp) -> Option<String> {
+pub(crate) fn second(at: Timestamp) -> Option<String> {
     let whole = Timestamp(at.0.div_euclid(MICROS_PER_SECOND).saturating_mul(MICROS_PER_SECOND)).to_string();
     let text = whole.strip_suffix('Z')?.replace('T', " ");
     (text.len() == "2026-03-02 00:00:01".len()).then_some(text)
@@ -78,7 +78,7 @@ fn source(text: &str) -> Option<String> {
 }
 
 /// A name that no spreadsheet takes for a formula and no reader for two fields.
-fn plain(text: &str) -> Option<&str> {
+pub(crate) fn plain(text: &str) -> Option<&str> {
     let first = text.chars().next()?;
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
     (first.is_ascii_alphanumeric() && text.len() <= 128 && text.chars().all(good)).then_some(text)

@@ -81,6 +81,10 @@ word_enum! {
         ZeekOther = "zeek-other",
         /// Sinkhole hits, one JSON object a line (`comity.sinkhole/1`).
         SinkholeLog = "sinkhole-log",
+        /// Report of Shadowserver about machines, in CSV.
+        Shadowserver = "shadowserver",
+        /// Microsoft's feed of infected machines (CTIP), one JSON object a line.
+        Ctip = "ctip",
         /// STIX 2.x bundle.
         StixBundle = "stix-bundle",
         /// One domain a line.
@@ -136,6 +140,8 @@ impl ExhibitKind {
                 | Self::PassiveDns
                 | Self::NetFlow
                 | Self::SinkholeLog
+                | Self::Shadowserver
+                | Self::Ctip
         )
     }
 }

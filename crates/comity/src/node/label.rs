@@ -107,7 +107,9 @@ fn of_kind(kind: ExhibitKind) -> &'static [Category] {
         | ExhibitKind::ZeekOther => &[Category::Traffic],
         // Whole addresses of pages, with what people typed into forms.
         ExhibitKind::ZeekHttp | ExhibitKind::SuricataEve => &[Category::Traffic, Category::Content],
-        ExhibitKind::SinkholeLog => &[Category::SinkholeLog, Category::VictimIp],
+        ExhibitKind::SinkholeLog | ExhibitKind::Shadowserver | ExhibitKind::Ctip => {
+            &[Category::SinkholeLog, Category::VictimIp]
+        }
         ExhibitKind::StixBundle
         | ExhibitKind::DomainList
         | ExhibitKind::AddressList

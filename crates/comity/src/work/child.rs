@@ -3,7 +3,7 @@
 use super::protocol::{Frame, Member, Mode, Opening, REQUEST_LIMIT, Request, Summary};
 use super::sandbox::{self, Limits};
 use super::{forks, scanning};
-use botnet::rows::Row;
+use botnet::rows::{HitRow, Row};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use sha2::Digest as _;
 use std::fs::File;
@@ -147,6 +147,7 @@ pub fn recognise(head: &[u8]) -> ExhibitKind {
     malware::recognise(head)
         .or_else(|| malware::recognise_feed(head))
         .or_else(|| botnet::recognise(head))
+        .or_else(|| exchange::reports::recognise(head))
         .or_else(|| malware::recognise_container(head))
         .or_else(|| malware::rules::is_rules(head).then_some(ExhibitKind::RuleSet))
         .or_else(|| exchange::recognise(head).filter(|kind| *kind != ExhibitKind::Text))
@@ -205,7 +206,7 @@ fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
     let mut batch: Vec<Row> = Vec::with_capacity(BATCH);
     let mut broken: Option<io::Error> = None;
     let mut count = 0u64;
-    let result = botnet::read(opened.kind, &mut reader, &mut |row| {
+    let result = telemetry(opened.kind, &mut reader, &mut |row| {
         batch.push(row);
         count += 1;
         if batch.len() < BATCH {
@@ -230,6 +231,58 @@ fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
         Err(e) => {
             Summary { rows: count, skipped: Vec::new(), fatal: Some((e.code().to_owned(), e.to_string())) }
         }
+    })
+}
+
+/// Rows of captures and logs, and of partners' reports.
+fn telemetry(
+    kind: ExhibitKind,
+    reader: &mut dyn BufRead,
+    sink: &mut dyn FnMut(Row) -> ControlFlow<()>,
+) -> Result<botnet::rows::Summary, botnet::ReadError> {
+    if !matches!(kind, ExhibitKind::Shadowserver | ExhibitKind::Ctip) {
+        return botnet::read(kind, reader, sink);
+    }
+    let (mut rows, mut others, mut first) = (0u64, 0u64, 0u64);
+    let (mut number, mut stopped) = (0u64, false);
+    let read = exchange::reports::read(kind, &mut { reader }, &mut |event| {
+        number += 1;
+        let Some(row) = hit(event) else {
+            first = if others == 0 { number } else { first };
+            others += 1;
+            return ControlFlow::Continue(());
+        };
+        rows += 1;
+        let flow = sink(Row::Hit(row));
+        stopped |= flow.is_break();
+        flow
+    });
+    let skipped = |code: &str, reason: &str, at: String, records| botnet::rows::Skipped {
+        code: code.into(),
+        reason: reason.into(),
+        at,
+        records,
+    };
+    let mut left: Vec<_> = (read.unwrap_or_default().skipped.iter())
+        .map(|s| skipped(s.code, s.reason, format!("record {}", s.first), s.records))
+        .collect();
+    if others > 0 {
+        let why = "the event is of no bot on a channel (an open service, say): it stays in the exhibit alone";
+        left.push(skipped("CMT-1469", why, format!("event {first}"), others));
+    }
+    Ok(botnet::rows::Summary { rows, skipped: left, stopped })
+}
+
+/// A sighting, where the event is one: of a bot, on a channel.
+fn hit(event: &exchange::reports::Event<'_>) -> Option<HitRow> {
+    Some(HitRow {
+        event: event.at.0,
+        observed: event.at.0,
+        source: event.source,
+        source_port: event.port,
+        channel: event.channel()?.key(),
+        bot: None,
+        botnet: Some(event.infection.clone()?),
     })
 }
 

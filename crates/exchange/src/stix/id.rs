@@ -22,7 +22,7 @@ fn version_5(namespace: Uuid, name: &[u8]) -> Uuid {
 
 /// The id of an observable whose contributing property is one text. The text holds no character that RFC 8785 and
 /// serde_json escape differently: callers give domain names, addresses, URLs and hexadecimal digits.
-pub(super) fn observable(object: &str, property: &str, value: &str) -> String {
+pub(crate) fn observable(object: &str, property: &str, value: &str) -> String {
     let canonical = serde_json::json!({ property: value }).to_string();
     format!("{object}--{}", version_5(OBSERVABLES, canonical.as_bytes()))
 }
@@ -34,7 +34,7 @@ pub(super) fn file(algorithm: &str, digest: &str) -> String {
 }
 
 /// The id of an object of this program: the same producer and subject give the same id.
-pub(super) fn own(object: &str, producer: &str, subject: &str) -> String {
+pub(crate) fn own(object: &str, producer: &str, subject: &str) -> String {
     let name = serde_json::json!([object, producer, subject]).to_string();
     format!("{object}--{}", version_5(OWN, name.as_bytes()))
 }

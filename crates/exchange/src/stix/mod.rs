@@ -3,7 +3,7 @@
 //! Here: [`read`] (every object of a bundle arrives as a finding) and [`write()`] (findings as a bundle).
 //! Elsewhere: matching patterns against telemetry, TAXII. Bounds: see [`MAX_OBJECT`] and [`MAX_PATTERN`].
 
-mod id;
+pub(crate) mod id;
 mod pattern;
 mod read;
 mod write;

@@ -36,7 +36,23 @@ pub struct World {
     pub identity: Identity,
 }
 
+/// Clauses that let a member be told of its own victims.
+const NOTIFYING: [(&str, &str); 2] = [
+    (
+        "9.1 Own victims",
+        "kind = \"share\"\nfrom = \"company\"\nto = \"police\"\nmembers = \"all\"\nconcerns = \"own\"\ncategories = [\"victim-ip\"]\npurpose = [\"victim-notification\"]\nact = [\"receive\"]",
+    ),
+    (
+        "9.2 Own victims in clear",
+        "kind = \"protect\"\ncategories = [\"victim-ip\"]\npurpose = [\"victim-notification\"]\nform = \"clear\"",
+    ),
+];
+
 pub fn text(company: &SigningKey, police: &SigningKey, number: u64) -> String {
+    with_clauses(company, police, number, &[])
+}
+
+fn with_clauses(company: &SigningKey, police: &SigningKey, number: u64, more: &[(&str, &str)]) -> String {
     let before = (number > 1).then(|| Digest::of(text(company, police, number - 1).as_bytes()));
     let amends = before.map(|d| format!("amends = \"{d}\"\n")).unwrap_or_default();
     let (company, police) =
@@ -55,14 +71,26 @@ pub fn text(company: &SigningKey, police: &SigningKey, number: u64) -> String {
         ("8.1 Term", format!("kind = \"term\"\nagreement = \"company-police\"\nversion = {number}\n{amends}from = 2026-01-01\nuntil = 2026-12-31")),
     ];
     let mut out = String::from("# Company and Bureau\n");
-    for (heading, block) in clauses {
+    let more = more.iter().map(|(heading, block)| (*heading, (*block).to_owned()));
+    let victims_for_members = !more.len().eq(&0);
+    for (heading, block) in clauses.into_iter().chain(more) {
+        // A clause for another purpose must not ask for pseudonyms here.
+        let block = if victims_for_members && heading == "4.2 Pseudonyms" {
+            format!("{block}\npurpose = [\"investigation\"]")
+        } else {
+            block
+        };
         out.push_str(&format!("\n### {heading}\n\nThe parties agree.\n\n```clause\n{block}\n```\n"));
     }
     out
 }
 
 fn signed(company: &SigningKey, police: &SigningKey, number: u64) -> SignedAgreement {
-    let agreement = match agreement::parse("company-police.mou.md", &text(company, police, number)) {
+    signed_text(company, police, &text(company, police, number))
+}
+
+fn signed_text(company: &SigningKey, police: &SigningKey, text: &str) -> SignedAgreement {
+    let agreement = match agreement::parse("company-police.mou.md", text) {
         Ok(agreement) => agreement,
         Err(problems) => panic!("{problems:?}"),
     };
@@ -93,6 +121,14 @@ impl World {
             police_node,
             identity: Identity::generate(),
         }
+    }
+
+    /// The same with clauses that let a member be told of its own victims.
+    pub fn notifying() -> Self {
+        let world = Self::new();
+        let text = with_clauses(&key(1), &key(2), 1, &NOTIFYING);
+        let signed = signed_text(&key(1), &key(2), &text);
+        Self { agreements: Agreements::new(vec![signed.clone()]), signed, ..world }
     }
 
     pub fn signer(&self) -> Signer<'_> {
