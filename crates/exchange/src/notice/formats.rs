@@ -53,10 +53,10 @@ pub(super) fn xarf(notice: &Notice<'_>, rows: &[Victim]) -> Vec<u8> {
             "last_seen": instant(row.at),
         });
         if let Some(port) = row.port {
-            report["source_port"] = port.into();
+            put(&mut report, "source_port", port.into());
         }
         if !row.channel.is_empty() {
-            report["c2_server"] = row.channel.as_str().into();
+            put(&mut report, "c2_server", row.channel.as_str().into());
         }
         out.extend(report.to_string().into_bytes());
         out.push(b'\n');
@@ -87,7 +87,7 @@ pub(super) fn stix(notice: &Notice<'_>, rows: &[Victim]) -> Vec<u8> {
         let mut seen = json!({ "type": "network-traffic", "spec_version": "2.1", "id": traffic, "start": millis(row.at),
             "src_ref": address, "protocols": ["tcp"] });
         if let Some(port) = row.port {
-            seen["src_port"] = port.into();
+            put(&mut seen, "src_port", port.into());
         }
         let observed = id::own("observed-data", from, &subject);
         let body = json!({ "type": "observed-data", "spec_version": "2.1", "id": observed, "created_by_ref": identity,
@@ -137,6 +137,12 @@ pub(super) fn misp(notice: &Notice<'_>, rows: &[Victim]) -> Vec<u8> {
     } })
     .to_string()
     .into_bytes()
+}
+
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// What one row is, so that its objects have the same names however often it is written.
