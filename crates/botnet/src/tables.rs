@@ -42,11 +42,23 @@ pub enum Table {
     Http,
     /// Who spoke TLS with whom, and certificates.
     Tls,
+    /// Roll-ups: which bots called a channel from a country on a day.
+    SightingDays,
+    /// The numbers that bots have in roll-ups.
+    BotNumbers,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 5] = [Self::Flows, Self::Dns, Self::Sightings, Self::Http, Self::Tls];
+    pub const ALL: [Self; 7] = [
+        Self::Flows,
+        Self::Dns,
+        Self::Sightings,
+        Self::Http,
+        Self::Tls,
+        Self::SightingDays,
+        Self::BotNumbers,
+    ];
 
     /// The name in SQL and in paths.
     pub const fn name(self) -> &'static str {
@@ -56,6 +68,8 @@ impl Table {
             Self::Sightings => "sightings",
             Self::Http => "http",
             Self::Tls => "tls",
+            Self::SightingDays => "sighting_days",
+            Self::BotNumbers => "bot_numbers",
         }
     }
 
@@ -105,6 +119,15 @@ impl Table {
             ],
             Self::Http => web::HTTP,
             Self::Tls => web::TLS,
+            Self::SightingDays => &[
+                ("period", Int32, false),
+                ("day", Int64, false),
+                ("channel", Utf8, false),
+                ("place", Utf8, false),
+                ("bots", DataType::Binary, false),
+                ("sightings", Int64, false),
+            ],
+            Self::BotNumbers => &[("period", Int32, false), ("number", Int64, false), ("bot", Utf8, false)],
         };
         let field = |(name, kind, null): &(&str, DataType, bool)| Field::new(*name, kind.clone(), *null);
         Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -334,8 +357,17 @@ pub fn sightings(mut rows: Vec<PreparedSighting>) -> Result<File, TableError> {
 }
 
 fn file(table: Table, columns: Vec<ArrayRef>, first: i64, last: i64) -> Result<File, TableError> {
-    let batch = RecordBatch::try_new(table.schema(), columns)?;
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROWS_PER_GROUP)).build();
+    file_with(table, columns, (first, last), properties)
+}
+
+pub(crate) fn file_with(
+    table: Table,
+    columns: Vec<ArrayRef>,
+    (first, last): (i64, i64),
+    properties: WriterProperties,
+) -> Result<File, TableError> {
+    let batch = RecordBatch::try_new(table.schema(), columns)?;
     let mut writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(properties))?;
     writer.write(&batch)?;
     let bytes = writer.into_inner()?;

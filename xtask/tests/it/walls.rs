@@ -60,6 +60,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ballista-core", &["cluster"]),
     ("ballista-executor", &["cluster"]),
     ("ballista-scheduler", &["cluster"]),
+    ("datafusion-proto", &["cluster"]),
+    ("tonic", &["cluster"]),
     ("hickory-proto", &["sinkhole"]),
     ("yara-x", &["malware"]),
     ("axum", &["comity"]),

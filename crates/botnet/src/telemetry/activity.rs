@@ -3,9 +3,7 @@
 use super::{Found, Telemetry, TelemetryError, Window, list};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
-use terms::{
-    Channel, Confidence, Day, ExhibitId, FindingBody, MICROS_PER_DAY, Place, Sighting, Timestamp, Unsealed,
-};
+use terms::{Channel, Confidence, Day, ExhibitId, FindingBody, Place, Sighting, Timestamp, Unsealed};
 
 /// Name of the correlator in findings.
 pub const EXAMINER: &str = "botnet.activity";
@@ -61,7 +59,7 @@ pub struct Victim {
 
 /// SQL for the day of a time, also before 1970.
 pub(super) fn day(column: &str) -> String {
-    format!("CAST(floor({column} / {MICROS_PER_DAY}.0) AS BIGINT)")
+    format!("utc_day({column})")
 }
 
 impl Telemetry {
@@ -208,6 +206,30 @@ impl Telemetry {
             Ok((c.text(0, i)?.to_owned(), place, c.int(2, i)? as u64))
         })
         .await
+    }
+
+    /// Different bots from roll-ups: per channel and country (with the sightings they stand for), and over all of them.
+    /// Days are both included; without one the time is open on that side.
+    ///
+    /// # Errors
+    /// When the tables cannot be read or the answer is too large.
+    pub async fn rolled_bots(
+        &self,
+        (from, until): (Option<Day>, Option<Day>),
+    ) -> Result<(Vec<(String, String, u64, u64)>, u64), TelemetryError> {
+        let from = from.map_or("true".to_owned(), |d| format!("day >= {}", d.0));
+        let until = until.map_or("true".to_owned(), |d| format!("day <= {}", d.0));
+        let sql = format!(
+            "SELECT channel, place, bots(period, bots), sum(sightings) FROM sighting_days WHERE {from} AND {until}
+             GROUP BY channel, place ORDER BY channel, place"
+        );
+        let parts = self.rows("activity.rolled", &sql, MAX_DAYS, |c, i| {
+            Ok((c.text(0, i)?.to_owned(), c.text(1, i)?.to_owned(), c.int(2, i)? as u64, c.int(3, i)? as u64))
+        });
+        let parts = parts.await?;
+        let sql = format!("SELECT bots(period, bots) FROM sighting_days WHERE {from} AND {until}");
+        let all = self.rows("activity.rolled-all", &sql, 1, |c, i| Ok(c.int(0, i)? as u64)).await?;
+        Ok((parts, all.first().copied().unwrap_or(0)))
     }
 
     /// The victims of one place and of no other, ordered by bot and first time, at most `limit`.

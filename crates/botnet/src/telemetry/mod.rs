@@ -4,13 +4,14 @@
 //! like command and control), `names` (generated names), `long` (connections that stay open), `strobes` (very many calls),
 //! `dns_channel` (speech inside names), `bursts` (names that do not exist), `flux` (names with ever new addresses), `peers`
 //! (hosts with mutual contacts), `activity` (bots per channel, day, place), `population` (how many bots), `outcome` (before
-//! and after). `shape` is what the smaller ones share.
+//! and after). `shape` is what the smaller ones share; `elsewhere` hands plans to another engine where they can run there.
 //! Bounds: the memory pool of [`Options`]; what does not fit is spilled into the caller's folder.
 
 mod activity;
 mod bursts;
 pub mod c2;
 mod dns_channel;
+mod elsewhere;
 mod flux;
 mod long;
 mod names;
@@ -23,7 +24,6 @@ mod strobes;
 use crate::tables::Table;
 use datafusion::arrow::array::{Array, AsArray as _, RecordBatch};
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
-use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::DataFusionError;
@@ -44,6 +44,7 @@ pub use bursts::BurstOptions;
 pub use c2::priors::Priors;
 pub use c2::{C2Options, Ranked, Signs};
 pub use dns_channel::DnsChannelOptions;
+pub use elsewhere::{Elsewhere, Told};
 pub use flux::FluxOptions;
 pub use long::LongOptions;
 pub use names::{NameOptions, look};
@@ -65,6 +66,10 @@ pub struct Locations {
     pub http: Vec<String>,
     /// Files of `tls`.
     pub tls: Vec<String>,
+    /// Files of `sighting_days`.
+    pub sighting_days: Vec<String>,
+    /// Files of `bot_numbers`.
+    pub bot_numbers: Vec<String>,
 }
 
 impl Locations {
@@ -76,6 +81,21 @@ impl Locations {
             Table::Sightings => &self.sightings,
             Table::Http => &self.http,
             Table::Tls => &self.tls,
+            Table::SightingDays => &self.sighting_days,
+            Table::BotNumbers => &self.bot_numbers,
+        }
+    }
+
+    /// Files of one table, to be filled.
+    pub fn of_mut(&mut self, table: Table) -> &mut Vec<String> {
+        match table {
+            Table::Flows => &mut self.flows,
+            Table::Dns => &mut self.dns,
+            Table::Sightings => &mut self.sightings,
+            Table::Http => &mut self.http,
+            Table::Tls => &mut self.tls,
+            Table::SightingDays => &mut self.sighting_days,
+            Table::BotNumbers => &mut self.bot_numbers,
         }
     }
 }
@@ -177,6 +197,7 @@ pub enum TelemetryError {
 /// The telemetry tables, ready to be asked.
 pub struct Telemetry {
     context: SessionContext,
+    elsewhere: Option<Elsewhere>,
 }
 
 impl std::fmt::Debug for Telemetry {
@@ -191,6 +212,18 @@ impl Telemetry {
     /// # Errors
     /// When a location is no path or URL, or the spill folder cannot be used.
     pub async fn open(locations: &Locations, options: &Options) -> Result<Self, TelemetryError> {
+        Self::open_on(locations, options, None).await
+    }
+
+    /// The same, whose plans run elsewhere where they can ([`Elsewhere`]).
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_on(
+        locations: &Locations,
+        options: &Options,
+        elsewhere: Option<Elsewhere>,
+    ) -> Result<Self, TelemetryError> {
         let opening = |location: &str, source: DataFusionError| TelemetryError::Open {
             location: location.to_owned(),
             source: Box::new(source),
@@ -211,10 +244,37 @@ impl Telemetry {
             let url = ObjectStoreUrl::parse(url).map_err(|e| opening(url, e))?;
             context.register_object_store(url.as_ref(), Arc::clone(store));
         }
-        for table in Table::ALL {
-            register(&context, table, locations.of(table))?;
+        register_all(&context, locations).await?;
+        if let Some(elsewhere) = &elsewhere {
+            if let Some((url, store)) = &options.store {
+                let url = ObjectStoreUrl::parse(url).map_err(|e| opening(url, e))?;
+                elsewhere.context.register_object_store(url.as_ref(), Arc::clone(store));
+            }
+            register_all(&elsewhere.context, locations).await?;
         }
-        Ok(Self { context })
+        Ok(Self { context, elsewhere })
+    }
+
+    /// One question in SQL and its answer, row after row as text with ` | ` between values: for the vectors that hold every
+    /// engine to the same answers, and for trying things out.
+    ///
+    /// # Errors
+    /// When the question cannot be answered or has more than `limit` rows.
+    pub async fn ask(&self, sql: &str, limit: usize) -> Result<Vec<String>, TelemetryError> {
+        const NAME: &str = "ask";
+        let mut rows = Vec::new();
+        self.each(NAME, sql, &mut |batch| {
+            if rows.len() + batch.num_rows() > limit {
+                return Err(TelemetryError::TooMuch { name: NAME, limit });
+            }
+            rows.extend(
+                elsewhere::shown(batch)
+                    .map_err(|source| TelemetryError::Query { name: NAME, source: Box::new(source) })?,
+            );
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
     }
 
     /// Runs a statement and hands over its batches one by one.
@@ -225,6 +285,11 @@ impl Telemetry {
         take: &mut (dyn FnMut(&RecordBatch) -> Result<(), TelemetryError> + Send),
     ) -> Result<(), TelemetryError> {
         let failed = |source| TelemetryError::Query { name, source: Box::new(source) };
+        if let Some(elsewhere) = &self.elsewhere
+            && elsewhere.each(name, sql, take).await?
+        {
+            return Ok(());
+        }
         let frame = self.context.sql(sql).await.map_err(failed)?;
         let mut stream = frame.execute_stream().await.map_err(failed)?;
         while let Some(batch) = stream.next().await {
@@ -257,14 +322,26 @@ impl Telemetry {
     }
 }
 
-fn register(context: &SessionContext, table: Table, files: &[String]) -> Result<(), TelemetryError> {
+/// Makes a context know the tables of these files, and our functions.
+async fn register_all(context: &SessionContext, locations: &Locations) -> Result<(), TelemetryError> {
+    crate::functions::register(context);
+    for table in Table::ALL {
+        register(context, table, locations.of(table)).await?;
+    }
+    Ok(())
+}
+
+async fn register(context: &SessionContext, table: Table, files: &[String]) -> Result<(), TelemetryError> {
     let failed = |location: &str, source| TelemetryError::Open {
         location: location.to_owned(),
         source: Box::new(source),
     };
     let provider: Arc<dyn datafusion::catalog::TableProvider> = if files.is_empty() {
-        let empty = MemTable::try_new(table.schema(), vec![vec![]]).map_err(|e| failed(table.name(), e))?;
-        Arc::new(empty)
+        // A table in memory does not travel to another machine, a view of nothing does.
+        let fields = table.schema();
+        let columns: Vec<String> = fields.fields().iter().map(|f| elsewhere::none_of(f)).collect();
+        let sql = format!("SELECT {} WHERE false", columns.join(", "));
+        context.sql(&sql).await.map_err(|e| failed(table.name(), e))?.into_view()
     } else {
         let urls = files
             .iter()

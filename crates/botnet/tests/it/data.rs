@@ -76,13 +76,7 @@ pub async fn tables(rows: impl IntoIterator<Item = Prepared>) -> Tables {
         let name = format!("{}-{i}.parquet", file.table.name());
         botnet::tables::put(&store, &StorePath::from(name.as_str()), file).await.unwrap();
         let path = folder.path().join(name).display().to_string();
-        match file.table {
-            botnet::tables::Table::Flows => locations.flows.push(path),
-            botnet::tables::Table::Dns => locations.dns.push(path),
-            botnet::tables::Table::Sightings => locations.sightings.push(path),
-            botnet::tables::Table::Http => locations.http.push(path),
-            botnet::tables::Table::Tls => locations.tls.push(path),
-        }
+        locations.of_mut(file.table).push(path);
     }
     let telemetry = Telemetry::open(&locations, &Options::local(folder.path().join("tmp"))).await.unwrap();
     Tables { _folder: folder, telemetry }

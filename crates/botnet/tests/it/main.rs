@@ -19,6 +19,7 @@ mod logs;
 mod population;
 mod questions;
 mod real;
+mod rollups;
 mod routing;
 mod sensors;
 mod shapes;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use evidence::disclosure::Mark;
 use privacy::psi::Kind;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use terms::{Category, HandlingCode, Obtained, Place, Protection, Purpose, Role, ThreatId, Timestamp, Tlp};
 
@@ -107,7 +108,7 @@ pub enum Verb {
     Match(Match),
     /// Verify a home, a package or a receipt.
     Verify(Verify),
-    /// Run a role until it is stopped: a sinkhole.
+    /// Run a role until it is stopped: a sinkhole, or a scheduler or executor of a cluster.
     Serve(Serve),
     /// Print shell completions or man pages.
     #[command(hide = true)]
@@ -500,6 +501,10 @@ pub enum ActWhat {
 pub enum ServeRole {
     /// Answers for seized names and addresses, and logs who asks.
     Sinkhole,
+    /// Takes plans in and hands tasks to executors.
+    Scheduler,
+    /// Runs tasks.
+    Executor,
 }
 
 /// `comity serve`
@@ -517,6 +522,33 @@ pub struct Serve {
     /// Only take in what its log holds, and end.
     #[arg(long)]
     pub take_in: bool,
+    /// What the roles of a cluster are told.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// `comity serve --role scheduler` and `--role executor`
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Roles of a cluster")]
+pub struct ClusterArgs {
+    /// Where to listen [default: 127.0.0.1:50050 for a scheduler, 127.0.0.1:50051 for an executor].
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// The scheduler of an executor.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50050")]
+    pub scheduler: String,
+    /// Tasks that an executor runs at once.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub cores: usize,
+    /// MiB of memory that an executor's tasks may hold together.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub memory: u64,
+    /// Folder of an executor for what tasks make; it must be its own.
+    #[arg(long, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+    /// Allow an address that other machines reach. Nobody is asked who they are: only where every machine there is trusted.
+    #[arg(long)]
+    pub trusted_network: bool,
 }
 
 /// `comity measure`
@@ -531,6 +563,9 @@ pub struct Measure {
     /// Last day of the window after.
     #[arg(long, value_name = "DATE")]
     pub until: Option<Timestamp>,
+    /// Different bots per channel and country from daily roll-ups, which are brought up to date first.
+    #[arg(long, conflicts_with = "plan")]
+    pub rolled: bool,
 }
 
 /// `comity agree`

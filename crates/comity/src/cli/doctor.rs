@@ -16,7 +16,7 @@ use crate::store::commit::write;
 use crate::store::doctor::{self, Check, Depth};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::{
-    Batch, ClockAnswer, Config, Home, Loaded, Mode, NodeClock, Sources, State, StoreError, TelemetryFolder,
+    Batch, ClockAnswer, Config, Home, Loaded, Mode, NodeClock, Sources, State, StoreError, TelemetryStore,
     config, findings, heads, odometers, vault,
 };
 use crate::work::{Frame, Input, Mode as Work, Pool, WorkError};
@@ -192,7 +192,7 @@ async fn stores(home: &Home, options: &Options, config: &Config, depth: Depth) -
     let mut checks = doctor::state(&state).await;
     let clock = NodeClock::new(options.clock.clone(), config.clock_tolerance_ms);
     checks.push(doctor::node_clock(&state, &clock).await);
-    match TelemetryFolder::open(home, config.telemetry.as_deref()) {
+    match TelemetryStore::open(home, config.telemetry.as_deref()) {
         Ok(folder) => checks.push(doctor::telemetry(&folder, &state).await),
         Err(e) => checks.push(Check::unwell("telemetry", &e)),
     }

@@ -29,6 +29,12 @@ impl Meant {
         Self { dir: PathBuf::new(), passphrase: None, flags: Flags::default(), person: None }
     }
 
+    /// No home is opened, but what the command line set holds: for roles that stand beside homes.
+    pub fn no_home(global: &Global) -> Self {
+        let dir = global.home.clone().unwrap_or_default();
+        Self { dir, flags: flags(&global.settings), ..Self::nowhere() }
+    }
+
     /// The home that is meant, unopened.
     pub fn new(global: &Global) -> Result<Self, Fault> {
         let person = global.person.as_ref().filter(|p| !p.is_empty()).map(|p| PersonId(p.clone()));

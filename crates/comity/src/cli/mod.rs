@@ -32,6 +32,7 @@ mod plain;
 mod progress;
 mod proof;
 mod serve;
+mod serve_cluster;
 mod setting_up;
 mod sharing;
 mod similar;
@@ -150,6 +151,7 @@ fn begin(cli: &Cli, out: &mut Out) -> Done {
             return serve::check(folder, out);
         }
         Verb::Demo(_) => Meant::nowhere(),
+        Verb::Serve(args) if args.role != args::ServeRole::Sinkhole => Meant::no_home(&cli.global),
         Verb::Init(_) => Meant::to_be(&cli.global)?,
         Verb::Doctor(args) => doctor::meant(args, &cli.global)?,
         Verb::Verify(args) => trust::meant(args, &cli.global)?,

@@ -12,6 +12,7 @@ use crate::node::act::{ActReport, PackedReport};
 use crate::node::error::NodeError;
 use crate::node::measure::{MeasureReport, PopulationReport};
 use crate::node::plan::{PlanOptions, PlanReport};
+use crate::node::rollups::RolledUp;
 use crate::node::sinkhole::Wanted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -277,6 +278,11 @@ pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
         drop(bar);
         out.object(&report);
         outcome(&report, out);
+    } else if args.rolled {
+        let report = node.rolled_up(args.from, args.until).await?;
+        drop(bar);
+        out.object(&report);
+        rolled(&report, out);
     } else {
         let report = node.population(args.from, args.until).await?;
         drop(bar);
@@ -285,6 +291,18 @@ pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
     }
     node.close().await?;
     Ok(Outcome::Done)
+}
+
+fn rolled(report: &RolledUp, out: &mut Out) {
+    let mut table = Table::new(&["channel", "country", "bots", "sightings"]);
+    for c in &report.channels {
+        table.row([c.channel.clone(), c.place.clone(), count(c.bots), count(c.sightings)]);
+    }
+    out.table(&table);
+    out.line(format!("{} different bots by their pseudonyms, each month apart", count(report.bots)));
+    if report.anew {
+        out.talk("a file that the roll-ups covered is gone: they were made anew");
+    }
 }
 
 /// A number of bots with its interval.

@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(500);
 pub async fn serve(meant: &Meant, args: &Serve, out: &mut Out) -> Done {
     match args.role {
         ServeRole::Sinkhole => sinkhole(meant, args, out).await,
+        role @ (ServeRole::Scheduler | ServeRole::Executor) => {
+            super::serve_cluster::serve(meant, role, &args.cluster, out).await
+        }
     }
 }
 

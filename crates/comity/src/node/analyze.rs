@@ -8,15 +8,15 @@ use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
 use crate::store::commit::write;
 use crate::store::jobs::{self, Job, LEASE, NewJob, Queue};
-use crate::store::{Batch, commit, exhibits, findings, manifest};
+use crate::store::{Batch, commit, exhibits, findings};
 use crate::work::protocol::{Frame, Mode};
 use crate::work::{Input, WorkError};
+use botnet::Telemetry;
 use botnet::telemetry::c2::priors::{Owner, Priors};
 use botnet::telemetry::{
-    BurstOptions, C2Options, DnsChannelOptions, FluxOptions, Found, Locations, LongOptions, NameOptions,
-    Options, PeerOptions, StrobeOptions, Window,
+    BurstOptions, C2Options, DnsChannelOptions, FluxOptions, Found, LongOptions, NameOptions, PeerOptions,
+    StrobeOptions, Window,
 };
-use botnet::{Telemetry, tables::Table};
 use evidence::custody::{Act, Why};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
@@ -191,23 +191,6 @@ impl Node {
             }
         }
         Ok(tx.commit().await?)
-    }
-
-    /// The telemetry tables as the manifest lists them.
-    pub async fn tables(&self) -> Result<Telemetry, NodeError> {
-        let mut conn = self.state.read().await?;
-        let mut of = async |table: Table| -> Result<Vec<String>, NodeError> {
-            let files = manifest::of_table(&mut conn, table.name()).await?;
-            Ok(files.iter().map(|f| self.telemetry.path(f).display().to_string()).collect())
-        };
-        let locations = Locations {
-            flows: of(Table::Flows).await?,
-            dns: of(Table::Dns).await?,
-            sightings: of(Table::Sightings).await?,
-            http: of(Table::Http).await?,
-            tls: of(Table::Tls).await?,
-        };
-        Ok(Telemetry::open(&locations, &Options::local(self.home.tmp())).await?)
     }
 
     /// Every finding that stands, without the many that only list a bundle's objects, and without what was said of exhibits

@@ -425,10 +425,9 @@ impl Node {
     /// Telemetry files that no row names any more are overwritten before they go: they lay in the clear.
     async fn shred_telemetry(&self) -> Result<(), NodeError> {
         let mut conn = self.state.read().await?;
-        for path in self.telemetry.stored()? {
+        for (path, _) in self.telemetry.listed().await? {
             if !manifest::has(&mut conn, &path).await? {
-                let file = self.telemetry.root().join(&path);
-                files::shred(&file).map_err(|e| NodeError::file("shredding", &file, e))?;
+                self.telemetry.shred(&path).await?;
             }
         }
         Ok(())

@@ -63,6 +63,21 @@ pub enum NodeError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Telemetry(#[from] botnet::TelemetryError),
+    /// From the cluster.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Cluster(#[from] cluster::ClusterError),
+    /// This build has no cluster in it.
+    #[cfg(not(feature = "cluster"))]
+    #[error("this build of comity knows no cluster")]
+    #[diagnostic(
+        code("CMT-1438"),
+        help(
+            "build it with `cargo build --release -p comity --features cluster`, or take `cluster` out of the configuration"
+        )
+    )]
+    NoCluster,
     /// From exchange.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -12,7 +12,7 @@ use crate::store::commit::write;
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::jobs::NewJob;
 use crate::store::manifest::TelemetryFile;
-use crate::store::{Batch, Draft, TelemetryFolder, commit};
+use crate::store::{Batch, Draft, TelemetryStore, commit};
 use crate::work::input::{Filling, MEMORY_LIMIT};
 use crate::work::protocol::{Frame, Mode, Skipped, Summary};
 use crate::work::{Input, WorkError, sandbox};
@@ -582,9 +582,11 @@ impl Node {
             pool.run(Mode::Read, input, |frame| intake.frame(frame))?;
             intake.finish()
         };
-        tokio::task::spawn_blocking(work)
+        let heard = tokio::task::spawn_blocking(work)
             .await
-            .map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))?
+            .map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))??;
+        self.telemetry.settle(&heard.files).await.map_err(|e| WorkError::Refused(e.to_string()))?;
+        Ok(heard)
     }
 }
 
@@ -597,7 +599,7 @@ struct Intake {
     keys: Arc<Keys>,
     networks: Arc<Networks>,
     geo: Geo,
-    telemetry: TelemetryFolder,
+    telemetry: TelemetryStore,
     /// Rows so far, and the most that an exhibit of this size can hold.
     seen: u64,
     most: u64,

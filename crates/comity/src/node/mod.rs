@@ -36,11 +36,15 @@ pub mod publish;
 pub mod receive;
 pub mod reporting;
 pub mod retain;
+pub mod rollups;
 mod rules;
 pub mod share;
 pub mod similar;
 pub mod sinkhole;
 pub mod stamp;
+mod tables;
+#[cfg(feature = "cluster")]
+pub(crate) use tables::readable;
 pub mod verify;
 pub mod withheld;
 pub mod witness;
@@ -48,7 +52,7 @@ pub mod witness;
 use crate::store::state::Backend;
 use crate::store::{
     Clock, Config, Flags, Home, InitOptions, Mode, NodeClock, Sequencer, Sources, State, SystemClock,
-    TelemetryFolder, config, files, jobs, records, vault,
+    TelemetryStore, config, files, jobs, records, vault,
 };
 use crate::work::{Pool, sandbox};
 use error::NodeError;
@@ -132,7 +136,7 @@ pub struct Node {
     /// The writer of the ledger.
     pub sequencer: Sequencer,
     /// Telemetry files.
-    pub telemetry: TelemetryFolder,
+    pub telemetry: TelemetryStore,
     /// Places.
     pub geo: Geo,
     /// Customers' networks.
@@ -214,7 +218,7 @@ impl Node {
         let state = State::of_home(&home, config.state.as_deref(), false).await?;
         let keystore = Arc::new(FileKeystore::open(&home.keys().join("objects"), keys.home.clone())?);
         let vault = vault::open(&home, config.vault.as_deref(), keystore)?;
-        let telemetry = TelemetryFolder::open(&home, config.telemetry.as_deref())?;
+        let telemetry = TelemetryStore::open(&home, config.telemetry.as_deref())?;
         let partner = config.partner.clone().ok_or_else(|| NodeError::First {
             what: "this home does not say which partner it is".into(),
             help: "set `partner` in its config.toml",

@@ -11,7 +11,7 @@ use super::{Node, Options, batches, keys, origin};
 use crate::store::custody::{self, CustodyRow};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::leaves::{self, Leaf};
-use crate::store::{doctor, manifest, telemetry};
+use crate::store::{doctor, manifest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::VerifyingKey;
@@ -682,7 +682,8 @@ impl Node {
 
     async fn verify_telemetry(&self, out: &mut Verified) -> Result<(), NodeError> {
         let mut conn = self.state.read().await?;
-        let mut on_disk: BTreeSet<String> = self.telemetry.stored()?.into_iter().collect();
+        let mut on_disk: BTreeSet<String> =
+            self.telemetry.listed().await?.into_iter().map(|(path, _)| path).collect();
         let mut after = String::new();
         loop {
             let page = manifest::page(&mut conn, &after, 1000).await?;
@@ -691,9 +692,7 @@ impl Node {
             for file in &page {
                 on_disk.remove(&file.path);
                 let shown = format!("telemetry/{}", file.path);
-                let path = self.telemetry.path(file);
-                let digest = tokio::task::spawn_blocking(move || telemetry::digest(&path)).await;
-                match digest.unwrap_or_else(|e| Err(std::io::Error::other(e))) {
+                match self.telemetry.digest(&file.path).await {
                     Ok((sha256, size)) if sha256 == file.sha256 && size == file.size => {
                         out.files += 1;
                         out.bytes += size;

@@ -25,7 +25,7 @@ pub struct Batch {
     pub custody: Vec<CustodyRow<serde_json::Value>>,
     /// Findings.
     pub findings: Vec<Finding>,
-    /// Telemetry files that were taken in (`TelemetryFolder::adopt`).
+    /// Telemetry files that were taken in (`TelemetryStore::adopt`).
     pub telemetry: Vec<TelemetryFile>,
     /// Leaves for the ledger.
     pub leaves: Vec<NewLeaf>,

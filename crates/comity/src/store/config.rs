@@ -28,6 +28,10 @@ pub struct Config {
     pub vault: Option<String>,
     /// URL of the telemetry store; without one, a folder in the home.
     pub telemetry: Option<String>,
+    /// Scheduler of the cluster that answers questions to telemetry (`df://host:port`); without one, this process does.
+    pub cluster: Option<String>,
+    /// Tasks that the cluster runs at once: its executors, each with its cores.
+    pub cluster_tasks: u64,
     /// Networks whose addresses are customers', beside the private ranges.
     #[serde(deserialize_with = "list")]
     pub customer_networks: Vec<Network>,
@@ -67,6 +71,8 @@ impl Default for Config {
             state: None,
             vault: None,
             telemetry: None,
+            cluster: None,
+            cluster_tasks: 4,
             customer_networks: Vec::new(),
             geo: None,
             stamp_roots: None,
@@ -85,10 +91,12 @@ impl Default for Config {
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 18] = [
     "state",
     "vault",
     "telemetry",
+    "cluster",
+    "cluster_tasks",
     "customer_networks",
     "geo",
     "stamp_roots",
@@ -257,6 +265,7 @@ impl Provider for Environment<'_> {
             let value = match key.as_str() {
                 "clock_tolerance_ms"
                 | "least_free_mib"
+                | "cluster_tasks"
                 | "ledger_publish_delay_s"
                 | "withheld_report_hours" => {
                     text.parse::<u64>().map_or_else(|_| Value::from(text.clone()), Value::from)

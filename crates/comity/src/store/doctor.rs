@@ -4,7 +4,7 @@
 //! sandbox's ability, partners) is added there.
 
 use super::state::{self, Backend, State, exhibits, jobs, leaves, manifest, statement::Statement};
-use super::{Home, NodeClock, StoreError, TelemetryFolder, clock, home, lock, telemetry};
+use super::{Home, NodeClock, StoreError, TelemetryStore, clock, home, lock};
 use ::evidence::{EvidenceError, Vault};
 use ::ledger::verify::{Trust, verify_log};
 use miette::Diagnostic;
@@ -161,11 +161,11 @@ async fn waiting_leaves(state: &State) -> Result<String, StoreError> {
 }
 
 /// Telemetry: every file of the manifest is there with its digest. Reads every byte.
-pub async fn telemetry(folder: &TelemetryFolder, state: &State) -> Check {
+pub async fn telemetry(folder: &TelemetryStore, state: &State) -> Check {
     Check::of("telemetry", look_at_telemetry(folder, state).await)
 }
 
-async fn look_at_telemetry(folder: &TelemetryFolder, state: &State) -> Result<String, StoreError> {
+async fn look_at_telemetry(folder: &TelemetryStore, state: &State) -> Result<String, StoreError> {
     let mut conn = state.read().await?;
     let (mut after, mut files, mut records) = (String::new(), 0_u64, 0_u64);
     let mut wrong = Vec::new();
@@ -176,7 +176,7 @@ async fn look_at_telemetry(folder: &TelemetryFolder, state: &State) -> Result<St
         for file in &page {
             files += 1;
             records += file.records;
-            match telemetry::digest(&folder.path(file)) {
+            match folder.digest(&file.path).await {
                 Ok((sha256, _)) if sha256 == file.sha256 => {}
                 Ok(_) => wrong.push(format!("{} was changed", file.path)),
                 Err(e) => wrong.push(format!("{}: {e}", file.path)),

@@ -240,6 +240,37 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+    /// A bucket's settings do not fit.
+    #[error("the bucket {url} cannot be used: {why}")]
+    #[diagnostic(
+        code("CMT-1436"),
+        help(
+            "give s3://BUCKET/PREFIX, and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION (for a store of your own \
+             also AWS_ENDPOINT) in the environment"
+        )
+    )]
+    Bucket {
+        /// The URL.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// A bucket does not do what it was asked.
+    #[error("{doing} {url} in the bucket failed: {why}")]
+    #[diagnostic(
+        code("CMT-1437"),
+        help(
+            "check that the bucket is there, reachable, and open to these credentials; then run the command again"
+        )
+    )]
+    Object {
+        /// What was being done.
+        doing: &'static str,
+        /// The object's URL.
+        url: String,
+        /// Why.
+        why: String,
+    },
     /// The vault could not be opened.
     #[error("the vault {url} cannot be opened: {why}")]
     #[diagnostic(code("CMT-1022"), help("check `vault` in the configuration (`comity doctor --config`)"))]

@@ -37,4 +37,4 @@ pub use state::{
     Conn, State, Tx, crossings, custody, erasure, exhibits, findings, heads, jobs, leaves, manifest,
     odometers, records, settings, statements,
 };
-pub use telemetry::{Draft, TelemetryFolder};
+pub use telemetry::{Draft, TelemetryStore};

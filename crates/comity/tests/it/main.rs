@@ -10,6 +10,8 @@
 mod batches;
 mod canary;
 mod cli;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod compulsion;
 mod counts;
 mod crash;

@@ -20,6 +20,12 @@ const NAMES: Statement =
     Statement { name: "erasure.names", sql: "DELETE FROM exhibit_names WHERE exhibit = $1" };
 const MANIFEST: Statement =
     Statement { name: "erasure.manifest", sql: "DELETE FROM manifest WHERE exhibit = $1" };
+/// A bitmap cannot forget one exhibit: roll-ups go as a whole and are made anew from what is left.
+const ROLLED: Statement = Statement {
+    name: "erasure.rolled",
+    sql: "DELETE FROM manifest WHERE tbl IN ('sighting_days', 'bot_numbers') \
+          AND EXISTS (SELECT 1 FROM manifest m WHERE m.exhibit = $1 AND m.tbl = 'sightings')",
+};
 const LABELS: Statement = Statement { name: "erasure.labels", sql: "DELETE FROM labels WHERE belongs = $1" };
 const UNPACKED: Statement = Statement {
     name: "erasure.unpacked",
@@ -30,7 +36,7 @@ const NAMED: Statement = Statement {
     sql: "SELECT exhibit FROM exhibit_names WHERE name = $1 ORDER BY exhibit",
 };
 pub(crate) const STATEMENTS: &[&Statement] =
-    &[&FINDINGS, &UNLINK, &FORGET, &JOBS, &NAMES, &MANIFEST, &LABELS, &UNPACKED, &NAMED];
+    &[&FINDINGS, &UNLINK, &FORGET, &JOBS, &NAMES, &ROLLED, &MANIFEST, &LABELS, &UNPACKED, &NAMED];
 
 /// The findings that rest on an exhibit, alone or among others.
 pub async fn findings(conn: &mut AnyConnection, exhibit: &ExhibitId) -> Result<Vec<FindingId>, StoreError> {
@@ -44,9 +50,9 @@ pub async fn forget_finding(tx: &mut Tx, finding: &FindingId) -> Result<(), Stor
     execute(tx, &FORGET, FORGET.query().bind(finding.to_string())).await.map(|_| ())
 }
 
-/// Takes out the names, jobs, telemetry rows and labels of an exhibit.
+/// Takes out the names, jobs, telemetry rows (with all roll-ups where sightings are among them) and labels of an exhibit.
 pub async fn forget_exhibit(tx: &mut Tx, exhibit: &ExhibitId) -> Result<(), StoreError> {
-    for statement in [&JOBS, &NAMES, &MANIFEST, &LABELS] {
+    for statement in [&JOBS, &NAMES, &ROLLED, &MANIFEST, &LABELS] {
         execute(tx, statement, statement.query().bind(exhibit.to_string())).await?;
     }
     Ok(())

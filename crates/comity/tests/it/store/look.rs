@@ -2,7 +2,7 @@
 
 use super::contract::exhibit;
 use comity::store::{
-    Draft, Home, InitOptions, NodeClock, Sequencer, SetClock, State, TelemetryFolder, commit,
+    Draft, Home, InitOptions, NodeClock, Sequencer, SetClock, State, TelemetryStore, commit,
     commit::Batch,
     doctor::{self, Check, Depth},
     files::Disk,
@@ -28,7 +28,7 @@ struct Node {
     home: Home,
     state: State,
     vault: Vault,
-    telemetry: TelemetryFolder,
+    telemetry: TelemetryStore,
     clock: Arc<SetClock>,
 }
 
@@ -43,7 +43,7 @@ impl Node {
         let home = Home::init(&folder.path().join("home"), &InitOptions::default(), Timestamp(1)).unwrap();
         let state = State::create(&sqlite_url(&home.state_file())).await.unwrap();
         let vault = vault::open(&home, None, Arc::new(MemoryKeystore::new())).unwrap();
-        let telemetry = TelemetryFolder::open(&home, None).unwrap();
+        let telemetry = TelemetryStore::open(&home, None).unwrap();
         let clock = Arc::new(SetClock::new(Timestamp(10_000_000)));
         let sealed = vault.seal_bytes(b"a sample").await.unwrap();
         let mut listed = exhibit("a sample", ExhibitKind::Pe, &["x.exe"]);
@@ -247,12 +247,12 @@ async fn a_sweep_takes_only_what_no_row_names() {
     let id = exhibit("other", ExhibitKind::Pe, &[]).id;
     let draft = Draft { path: &orphan, table: "dns", exhibit: id, part: 0, records: 1, span: None };
     let file = node.telemetry.adopt(&draft).unwrap();
-    assert!(node.telemetry.path(&file).is_file() && !orphan.exists());
+    assert!(node.telemetry.folder().unwrap().join(&file.path).is_file() && !orphan.exists());
     fs::create_dir_all(node.home.tmp().join("spill/deep")).unwrap();
     fs::write(node.home.tmp().join("half.parquet"), b"x").unwrap();
     let swept = node.telemetry.sweep(&node.home, &node.state).await.unwrap();
     assert_eq!((swept.files, swept.bytes, swept.temporary), (1, 15, 2));
-    assert!(!node.telemetry.path(&file).exists());
+    assert!(!node.telemetry.folder().unwrap().join(&file.path).exists());
     assert_eq!(node.unwell().await, []);
     for table in ["", "../keys", "Flows", "a/b"] {
         let draft = Draft { table, ..draft.clone() };

@@ -48,6 +48,8 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("state", home.as_str()),
         ("vault", "default"),
         ("telemetry", "default"),
+        ("cluster", "default"),
+        ("cluster_tasks", "default"),
         ("customer_networks", "COMITY_CUSTOMER_NETWORKS"),
         ("geo", "default"),
         ("stamp_roots", "default"),

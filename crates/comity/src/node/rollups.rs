@@ -1,0 +1,137 @@
+//! Daily roll-ups of sightings, kept beside them under the same manifest, and distinct bots counted from them.
+//!
+//! Roll-ups are made of what they do not cover yet; nothing is read twice. Where a file that they cover is gone (an erasure
+//! takes all roll-ups with it, for a bitmap cannot forget one exhibit), they are made anew from the rows that are left.
+//! Elsewhere: what a roll-up is (`botnet::rollup`).
+
+use super::Node;
+use super::error::NodeError;
+use crate::store::commit::write;
+use crate::store::manifest::{self, TelemetryFile};
+use crate::store::{Batch, Draft};
+use botnet::rollup::{Builder, covered};
+use botnet::tables::Table;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use terms::{ExhibitId, Timestamp};
+
+/// What the roll-ups say of a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RolledUp {
+    /// `comity.rollup/1`.
+    pub schema: &'static str,
+    /// Files of sightings that were rolled up now.
+    pub files: u64,
+    /// Whether roll-ups of files that are gone were made anew.
+    pub anew: bool,
+    /// Per channel and country.
+    pub channels: Vec<ChannelBots>,
+    /// Different bots over all of them.
+    pub bots: u64,
+}
+
+/// Different bots of one channel over the time, from one country.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelBots {
+    /// The channel's key.
+    pub channel: String,
+    /// The country.
+    pub place: String,
+    /// Different bots.
+    pub bots: u64,
+    /// Sightings.
+    pub sightings: u64,
+}
+
+impl Node {
+    /// Brings the roll-ups up to date and counts different bots per channel and country, from one day to another, both
+    /// included.
+    ///
+    /// # Errors
+    /// From the stores; CMT-0630, CMT-0631 where a file is not what the manifest says.
+    pub async fn rolled_up(
+        &self,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<RolledUp, NodeError> {
+        let (files, anew) = self.roll_up().await?;
+        let days = (from.map(Timestamp::day), until.map(Timestamp::day));
+        let (channels, bots) = self.tables().await?.rolled_bots(days).await?;
+        let channels = channels
+            .into_iter()
+            .map(|(channel, place, bots, sightings)| ChannelBots { channel, place, bots, sightings })
+            .collect();
+        Ok(RolledUp { schema: "comity.rollup/1", files, anew, channels, bots })
+    }
+
+    /// Rolls up what is not yet; how many files that were, and whether everything was made anew.
+    async fn roll_up(&self) -> Result<(u64, bool), NodeError> {
+        let [sightings, days, numbers] = {
+            let mut conn = self.state.read().await?;
+            let mut all = Vec::new();
+            for table in [Table::Sightings, Table::SightingDays, Table::BotNumbers] {
+                all.push(manifest::of_table(&mut conn, table.name()).await?);
+            }
+            <[Vec<TelemetryFile>; 3]>::try_from(all).unwrap_or_default()
+        };
+        let mut known = BTreeSet::new();
+        for file in &days {
+            known.extend(covered(self.telemetry.read(&file.path).await?)?);
+        }
+        let there: BTreeSet<&String> = sightings.iter().map(|f| &f.path).collect();
+        let anew = known.iter().any(|path| !there.contains(path));
+        if anew {
+            known.clear();
+        }
+        let wanting: Vec<&TelemetryFile> = sightings.iter().filter(|f| !known.contains(&f.path)).collect();
+        if wanting.is_empty() && !anew {
+            return Ok((0, false));
+        }
+        let mut builder = Builder::default();
+        for file in numbers.iter().filter(|_| !anew) {
+            builder.known_file(self.telemetry.read(&file.path).await?)?;
+        }
+        for file in &wanting {
+            builder.sightings_file(&file.path, self.telemetry.read(&file.path).await?)?;
+        }
+        let stale: Vec<&TelemetryFile> = days.iter().chain(&numbers).filter(|_| anew).collect();
+        self.keep_rolled(builder, &wanting, &stale).await?;
+        Ok((wanting.len() as u64, anew))
+    }
+
+    /// Makes roll-ups count, and others not any more, in one transaction.
+    async fn keep_rolled(
+        &self,
+        builder: Builder,
+        of: &[&TelemetryFile],
+        stale: &[&TelemetryFile],
+    ) -> Result<(), NodeError> {
+        // Named by what it covers, so that a command that is run again makes nothing twice.
+        let names: Vec<&str> = of.iter().map(|f| f.path.as_str()).collect();
+        let id = ExhibitId::of(format!("comity.rollup/1\n{}", names.join("\n")).as_bytes());
+        let mut batch = Batch::default();
+        for file in builder.finish()? {
+            let path = self.telemetry.draft();
+            std::fs::write(&path, &file.bytes).map_err(|e| NodeError::file("writing", &path, e))?;
+            batch.telemetry.push(self.telemetry.adopt(&Draft {
+                path: &path,
+                table: file.table.name(),
+                exhibit: id,
+                part: 0,
+                records: file.rows,
+                span: Some((Timestamp(file.first), Timestamp(file.last))),
+            })?);
+        }
+        self.telemetry.settle(&batch.telemetry).await?;
+        let mut tx = self.state.begin().await?;
+        for file in stale {
+            manifest::remove(&mut tx, &file.path).await?;
+        }
+        write(&mut tx, &batch, self.clock.now()).await?;
+        tx.commit().await?;
+        for file in stale {
+            self.telemetry.shred(&file.path).await?;
+        }
+        Ok(())
+    }
+}
