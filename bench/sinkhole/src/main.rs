@@ -5,7 +5,6 @@
 //! time of the server's processes alone, from /proc, before and after the load. All on loopback, from 250 sources.
 //! The pseudonyms are the node's own (`privacy`, taken by path: its other parts need a long build).
 
-#[path = "../../../crates/privacy/src/error.rs"]
 mod error;
 #[path = "../../../crates/privacy/src/key.rs"]
 mod key;
