@@ -265,7 +265,7 @@ async fn retry(node: &Node) -> Result<u64, NodeError> {
         }
     }
     tx.commit().await?;
-    Ok(again)
+    Ok(again + node.examine_failed_again().await?)
 }
 
 fn told(analyzed: &Analyzed, out: &mut Out) {

@@ -54,6 +54,29 @@ pub struct Analyzed {
     pub failed: Vec<(ExhibitId, String, String)>,
 }
 
+/// What became of one job.
+struct One {
+    exhibit: ExhibitId,
+    /// Findings that are new.
+    new: u64,
+    /// Code and reason, where the examination failed for good.
+    failed: Option<(String, String)>,
+    /// The same where it is tried again.
+    again: Option<(String, String)>,
+}
+
+/// What there is when a child was killed.
+struct Killed {
+    found: Vec<Finding>,
+    /// Parts that had been taken out.
+    taken: usize,
+    code: String,
+    why: String,
+}
+
+/// The longest wait for the next attempt within one run, in microseconds.
+const MOST_WAIT: i64 = 20 * terms::MICROS_PER_SECOND;
+
 impl Node {
     /// Examines what waits, then correlates. `tick` is called after each exhibit.
     pub async fn analyze(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<Analyzed, NodeError> {
@@ -74,6 +97,8 @@ impl Node {
         let mut report = Analyzed { schema: "comity.analyzed/1", ..Analyzed::default() };
         report.new_findings += self.withhold_known().await?;
         let listed = self.listed().await?;
+        // Exhibits whose child was killed from outside, and why: each has its next attempt when the queue says so.
+        let mut again: BTreeMap<ExhibitId, (String, String)> = BTreeMap::new();
         loop {
             let mut round = Vec::new();
             while round.len() < TOGETHER * 8
@@ -82,6 +107,9 @@ impl Node {
                 round.push(job);
             }
             if round.is_empty() {
+                if !again.is_empty() && self.wait_for_the_next_attempt().await? {
+                    continue;
+                }
                 break;
             }
             let mut work = stream::iter(round)
@@ -90,21 +118,32 @@ impl Node {
                     async move {
                         let subject = job.subject.clone();
                         let done = self.examine(queue, job, passwords, listed).await;
-                        tick(&subject);
+                        if !matches!(&done, Ok(one) if one.again.is_some()) {
+                            tick(&subject);
+                        }
                         done
                     }
                 })
                 .buffer_unordered(TOGETHER);
             while let Some(done) = work.next().await {
-                let (new, failed) = done?;
-                report.examined += 1;
-                report.new_findings += new;
-                report.failed.extend(failed);
+                let one = done?;
+                report.new_findings += one.new;
+                match one.again {
+                    Some(why) => {
+                        again.insert(one.exhibit, why);
+                    }
+                    None => {
+                        again.remove(&one.exhibit);
+                        report.examined += 1;
+                    }
+                }
+                report.failed.extend(one.failed.map(|(code, why)| (one.exhibit, code, why)));
             }
             if report.examined.is_multiple_of(PUBLISH_EVERY) {
                 self.sequencer.run().await?;
             }
         }
+        report.failed.extend(again.into_iter().map(|(id, (code, why))| (id, code, why)));
         // What was examined just now may lie in more than one container.
         report.new_findings += self.withhold_known().await?;
         let applied = self.apply_rules(tick).await?;
@@ -117,15 +156,26 @@ impl Node {
         Ok(report)
     }
 
-    /// One job: new findings, and the failure where there was one.
+    /// Waits until a job is due that failed before; false where none waits, or this home's clock stands still.
+    async fn wait_for_the_next_attempt(&self) -> Result<bool, NodeError> {
+        let mut conn = self.state.read().await?;
+        let Some(due) = jobs::next_due(&mut conn).await? else { return Ok(false) };
+        drop(conn);
+        let micros = due.0.saturating_sub(self.clock.now().0).clamp(0, MOST_WAIT);
+        tokio::time::sleep(std::time::Duration::from_micros(micros.cast_unsigned() + 1000)).await;
+        Ok(self.clock.now() >= due)
+    }
+
+    /// One job.
     async fn examine(
         &self,
         queue: &Queue,
         job: Job,
         passwords: &[String],
         listed: &BTreeSet<ExhibitId>,
-    ) -> Result<(u64, Option<(ExhibitId, String, String)>), NodeError> {
+    ) -> Result<One, NodeError> {
         let id: ExhibitId = job.subject.parse()?;
+        let mut one = One { exhibit: id, new: 0, failed: None, again: None };
         let mut conn = self.state.read().await?;
         let known = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none());
         drop(conn);
@@ -133,7 +183,7 @@ impl Node {
             // Erased since, or not to be looked at: nothing to do any more.
             let batch = Batch { completes: Some(job), ..Batch::default() };
             commit(&self.state, &batch, self.clock.now()).await?;
-            return Ok((0, None));
+            return Ok(one);
         };
         let layer = match self.examine_layer(&exhibit, passwords).await {
             Ok(layer) => layer,
@@ -142,25 +192,38 @@ impl Node {
                 return Err(e);
             }
         };
-        let (mut found, mut trouble) = (layer.findings, None);
+        let mut found = layer.findings;
+        // What was taken out before the child ended is sealed and stands.
+        let stands =
+            |f: &Finding| matches!(f.body, FindingBody::Derived { .. } | FindingBody::Withheld { .. });
         match layer.trouble {
             None => {}
-            Some(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_))) => {
+            Some(e) if e.of_the_machine() => {
                 queue.fail(&job, &e.to_string()).await?;
                 return Err(e.into());
             }
             Some(e) => {
                 let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
-                let left =
-                    Left { code: code.clone(), at: "the whole".into(), why: e.to_string(), records: 0 };
                 // What a child said before it failed is worth nothing; what it handed over is sealed and stands.
-                found
-                    .retain(|f| matches!(f.body, FindingBody::Derived { .. } | FindingBody::Withheld { .. }));
+                found.retain(stands);
+                let taken = found.iter().filter(|f| matches!(f.body, FindingBody::Derived { .. })).count();
+                let why = match taken {
+                    0 => e.to_string(),
+                    n => format!("{e}; {n} parts had been taken out of it, what lies behind them was not looked at"),
+                };
+                if matches!(e, WorkError::Killed) {
+                    let killed = Killed { found, taken, code, why };
+                    return self.killed(queue, &job, one, killed).await;
+                }
+                let left = Left { code: code.clone(), at: "the whole".into(), why, records: 0 };
                 found.push(unreadable_finding(&left, id));
-                trouble = Some((id, code, left.why));
+                one.failed = Some((code, left.why));
             }
         }
-        let opened = self.no_longer_locked(&id, &found).await?;
+        let mut opened = self.no_longer_locked(&id, &found).await?;
+        if one.failed.is_none() {
+            opened.extend(self.no_longer_failed(&id, &found).await?);
+        }
         let commitment = self.vault.commitment(&id).await?;
         let event = self.event(vec![commitment], Act::Examine, Why::House("analyze".into()), true);
         let (custody, leaf) = self.custody(id, &event)?;
@@ -177,20 +240,57 @@ impl Node {
             findings::refute(&mut tx, old, by, event.when).await?;
         }
         tx.commit().await?;
-        Ok((done.new_findings, trouble))
+        one.new = done.new_findings;
+        Ok(one)
+    }
+
+    /// The child was killed from outside: the job waits for its next attempt, or is given up and a finding says what was not
+    /// looked at.
+    async fn killed(
+        &self,
+        queue: &Queue,
+        job: &Job,
+        mut one: One,
+        killed: Killed,
+    ) -> Result<One, NodeError> {
+        let Killed { mut found, taken, code, why } = killed;
+        let last = job.attempt >= job.max_attempts;
+        if last {
+            let at = format!("all behind its first {taken} parts");
+            let left = Left { code: code.clone(), at, why: why.clone(), records: 0 };
+            found.push(unreadable_finding(&left, one.exhibit));
+        }
+        let batch = Batch { findings: found, ..Batch::default() };
+        one.new = commit(&self.state, &batch, self.clock.now()).await?.new_findings;
+        queue.fail(job, &why).await?;
+        *(if last { &mut one.failed } else { &mut one.again }) = Some((code, why));
+        Ok(one)
+    }
+
+    /// Examinations that broke off, whatever their jobs say, are made anew. How many.
+    pub async fn examine_failed_again(&self) -> Result<u64, NodeError> {
+        let failed: BTreeSet<ExhibitId> =
+            self.failed_before().await?.into_iter().flat_map(|f| f.exhibits).collect();
+        self.again(failed).await
     }
 
     /// Exhibits that hold what no password had opened are examined anew.
     async fn open_again(&self) -> Result<(), NodeError> {
         let again: BTreeSet<ExhibitId> = self.locked().await?.into_iter().flat_map(|f| f.exhibits).collect();
+        self.again(again).await.map(|_| ())
+    }
+
+    async fn again(&self, these: BTreeSet<ExhibitId>) -> Result<u64, NodeError> {
+        let mut count = 0;
         let mut tx = self.state.begin().await?;
-        for id in again {
+        for id in these {
             if let Some(exhibit) = exhibits::find(&mut tx, &id).await?.filter(|e| e.erased_at.is_none()) {
                 let job = NewJob::new("examine", &id.to_string(), &exhibit.kind, self.clock.now())?;
-                jobs::enqueue_again(&mut tx, &job).await?;
+                count += u64::from(jobs::enqueue_again(&mut tx, &job).await?);
             }
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(count)
     }
 
     /// Every finding that stands, without the many that only list a bundle's objects, and without what was said of exhibits

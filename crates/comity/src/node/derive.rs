@@ -10,7 +10,7 @@
 use super::Node;
 use super::error::NodeError;
 use super::ingest::{Left, Manner, Source, unreadable_finding};
-use super::withheld::Named;
+use super::withheld::{Listed, Lists, Named};
 use crate::store::exhibits::{self, Exhibit};
 use crate::work::{Frame, Input, Member, Opening, WorkError};
 use evidence::custody::Act;
@@ -22,6 +22,9 @@ use tokio::sync::mpsc;
 pub(super) const LOCKED: &str = "CMT-0539";
 /// A container that holds itself (`malware`).
 const CYCLE: &str = "CMT-0536";
+
+/// How an examination breaks off (`work::WorkError`).
+const FAILED: &[&str] = &["CMT-1101", "CMT-1102", "CMT-1103", "CMT-1285"];
 
 /// Where an exhibit stands in what it was unpacked from.
 pub(super) struct Standing {
@@ -59,6 +62,7 @@ impl Node {
             chain.push(id);
             above = exhibits::find(&mut conn, &id).await?.and_then(|e| e.derived_from);
         }
+        let lists = self.lists().await?;
         let root = chain.last().copied().unwrap_or(exhibit.id);
         let (held, bytes) = exhibits::below(&mut conn, &root).await?;
         let deep = u32::try_from(chain.len() - 1).unwrap_or(u32::MAX);
@@ -67,6 +71,7 @@ impl Node {
             derived: limits.derived.min(limits.tree.saturating_sub(held)),
             total: limits.total.min(limits.tree_total.saturating_sub(bytes)),
             passwords: passwords.to_vec(),
+            digests: !lists.is_empty(),
         };
         Ok(Standing { chain, opening })
     }
@@ -85,7 +90,8 @@ impl Node {
         // One at a time: the child waits while a member is sealed, so that no more than two lie in memory.
         let (send, mut members) = mpsc::channel(1);
         let (pool, id, opening) = (self.pool.clone(), exhibit.id, standing.opening.clone());
-        let child = tokio::task::spawn_blocking(move || hear(&pool, opening, input, id, &send));
+        let lists = self.lists().await?;
+        let child = tokio::task::spawn_blocking(move || hear(&pool, opening, input, id, (&lists, &send)));
         let mut layer = Layer::default();
         let mut broken = None;
         let mut names = BTreeMap::new();
@@ -103,8 +109,11 @@ impl Node {
         if let Some(e) = broken {
             return Err(e);
         }
-        let (mut found, told) =
+        let (mut found, listed, told) =
             ended.map_err(|e| WorkError::Refused(format!("the examining thread ended: {e}")))?;
+        if let Some(listed) = listed {
+            found.extend(self.withhold(&standing.chain, listed, true).await?);
+        }
         layer.findings.append(&mut found);
         layer.trouble = told.err();
         Ok(layer)
@@ -131,7 +140,15 @@ impl Node {
             && let Some(listed) = lists.find(&Named::of(&bytes))
         {
             // No exhibit is made of it: it lies sealed in what it came out of, which is withheld with all around it.
-            return self.withhold(&standing.chain, listed, true).await;
+            let mut found = self.withhold(&standing.chain, listed, true).await?;
+            let mut conn = self.state.read().await?;
+            let here = exhibits::find(&mut conn, &id).await?.filter(|e| e.erased_at.is_none());
+            drop(conn);
+            // One was made before the list came.
+            if let Some(here) = here {
+                found.extend(self.withhold(&[here.id], listed, false).await?);
+            }
+            return Ok(found);
         }
         // Two members of one name are two names here.
         let times = names.entry(path.clone()).or_default();
@@ -167,6 +184,27 @@ impl Node {
         Ok(gone.map(|f| (f.id, by.id)).collect())
     }
 
+    /// An examination that failed before and did not now: what was said of the failure is refuted by what was found.
+    pub(super) async fn no_longer_failed(
+        &self,
+        exhibit: &ExhibitId,
+        now: &[Finding],
+    ) -> Result<Vec<(FindingId, FindingId)>, NodeError> {
+        let Some(by) = now.first() else { return Ok(Vec::new()) };
+        let mut stands = self.failed_before().await?;
+        stands.retain(|f| f.exhibits == [*exhibit] && now.iter().all(|n| n.id != f.id));
+        Ok(stands.iter().map(|f| (f.id, by.id)).collect())
+    }
+
+    /// Findings that say that an examination broke off.
+    pub(super) async fn failed_before(&self) -> Result<Vec<Finding>, NodeError> {
+        let mut all = self.of_kind("unreadable").await?;
+        let of_a_child =
+            |f: &Finding| matches!(&f.body, FindingBody::Unreadable { code, .. } if FAILED.contains(&code.as_str()));
+        all.retain(|f| f.examiner == "comity.work" && of_a_child(f));
+        Ok(all)
+    }
+
     /// Findings that say that no password opened a part of an exhibit.
     pub(super) async fn locked(&self) -> Result<Vec<Finding>, NodeError> {
         let mut all = self.of_kind("unreadable").await?;
@@ -187,7 +225,8 @@ fn derived(from: ExhibitId, exhibit: ExhibitId, path: String, how: String) -> Fi
     .seal(vec![from])
 }
 
-type Heard = (Vec<Finding>, Result<(), WorkError>);
+/// Findings, the first list that names something in it, and how the child ended.
+type Heard = (Vec<Finding>, Option<Listed>, Result<(), WorkError>);
 
 /// Listens to the child: findings are kept, members handed on when they are whole.
 fn hear(
@@ -195,10 +234,10 @@ fn hear(
     opening: Opening,
     input: Input,
     id: ExhibitId,
-    send: &mpsc::Sender<(Member, Vec<u8>)>,
+    (lists, send): (&Lists, &mpsc::Sender<(Member, Vec<u8>)>),
 ) -> Heard {
     let mut gathering = Gathering::new(&opening);
-    let mut found = Vec::new();
+    let (mut found, mut listed) = (Vec::new(), None);
     let told = pool.open(opening, input, |frame| match frame {
         Frame::Finding(finding) => {
             found.push(finding.seal(vec![id]));
@@ -213,11 +252,19 @@ fn hear(
         },
         Frame::Summary(_) => gathering.end(),
         Frame::Kind(..) => Ok(()),
-        Frame::Rows(_) | Frame::Inner(..) | Frame::Escapes(_) | Frame::OfSet(..) => {
+        Frame::Inner(sha256, md5, sha1) => {
+            let named = Named { sha256, others: Some((md5, sha1)) };
+            // What it is itself was compared when it was sealed.
+            if listed.is_none() && sha256 != id.0.0 {
+                listed = lists.find(&named);
+            }
+            Ok(())
+        }
+        Frame::Rows(_) | Frame::Escapes(_) | Frame::OfSet(..) => {
             Err(WorkError::Protocol { why: "an examining child reads no rows".into() })
         }
     });
-    (found, told)
+    (found, listed, told)
 }
 
 /// The member that is coming up, and what may still come: a child is held to what it was asked for.
@@ -285,7 +332,7 @@ mod tests {
     #[test]
     fn a_member_is_handed_on_when_it_is_whole() {
         let mut gathering =
-            Gathering::new(&Opening { depth: 1, derived: 2, total: 10, passwords: Vec::new() });
+            Gathering::new(&Opening { depth: 1, derived: 2, total: 10, ..Opening::default() });
         assert!(gathering.frame(member(3)).unwrap().is_none());
         assert!(gathering.frame(Frame::Part(vec![1, 2])).unwrap().is_none());
         assert!(gathering.end().is_err());
@@ -298,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_child_that_sends_other_than_it_said_is_an_attack() {
-        let opening = Opening { depth: 1, derived: 9, total: 10, passwords: Vec::new() };
+        let opening = Opening { depth: 1, derived: 9, total: 10, ..Opening::default() };
         let fresh = || Gathering::new(&opening);
         assert!(fresh().frame(Frame::Part(vec![1])).is_err());
         assert!(fresh().frame(member(11)).is_err());

@@ -230,6 +230,20 @@ pub enum NodeError {
         /// The exhibit.
         exhibit: terms::ExhibitId,
     },
+    /// What was not compared with the lists of what must not be viewed does not leave.
+    #[error("refused: not all of {exhibit} could be compared with the lists of what must not be viewed: {why}")]
+    #[diagnostic(
+        code("CMT-1286"),
+        help(
+            "run `comity analyze` where it waits or the lists changed; otherwise release the parts of it that were taken out and compared, not the whole"
+        )
+    )]
+    Uncompared {
+        /// The exhibit.
+        exhibit: terms::ExhibitId,
+        /// Which part of it, and why.
+        why: String,
+    },
     /// The ledger or a sealed object does not verify.
     #[error("not verified: {what}")]
     #[diagnostic(
@@ -490,6 +504,7 @@ impl NodeError {
             | Self::NotCompelled { .. }
             | Self::Silent { .. }
             | Self::Withheld { .. }
+            | Self::Uncompared { .. }
             | Self::FourEyes { .. }
             | Self::RevealsMore { .. }
             | Self::Weaker { .. }

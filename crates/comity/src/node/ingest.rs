@@ -43,6 +43,8 @@ const PUBLISH_EVERY: usize = 256;
 /// text is packed at most three hundred to one. What gives more is no honest child.
 const ROWS_AT_LEAST: u64 = 1_000_000;
 const ROWS_PER_BYTE: u64 = 16;
+/// Children that read one exhibit, where each before was killed from outside.
+const READINGS: u32 = 3;
 /// Months whose keys are held at the same time; a log of more is a strange one, and costs derivations only.
 const MONTHS: usize = 24;
 /// The code by which an intake tells of what must not be viewed.
@@ -450,14 +452,12 @@ impl Node {
         // What must not be viewed is read by nobody, not even to tell its kind.
         let heard = match listed {
             Some(_) => Ok(Heard::nothing()),
-            None => self.read_in_child(&sealed, copy, now).await,
+            None => self.read_until_heard(&sealed, copy, now).await,
         };
         let (heard, trouble) = match heard {
             Ok(heard) => (heard, None),
             // A refusal is ours (a full disk); anything else is the exhibit's own doing and costs only itself.
-            Err(e @ (WorkError::Refused(_) | WorkError::Unconfined { .. } | WorkError::Start(_))) => {
-                return Err(e.into());
-            }
+            Err(e) if e.of_the_machine() => return Err(e.into()),
             Err(e) => (Heard::nothing(), Some(e)),
         };
         // A list names a picture, and not the gzip stream around it.
@@ -552,6 +552,23 @@ impl Node {
             let _ = io::copy(&mut reader, &mut writer).and_then(|_| writer.flush());
         });
         Ok(input)
+    }
+
+    /// A child that was killed from outside says nothing of the exhibit: another one reads it, a few times.
+    async fn read_until_heard(
+        &self,
+        sealed: &Sealed,
+        copy: Option<Filling>,
+        now: Timestamp,
+    ) -> Result<Heard, WorkError> {
+        let mut heard = self.read_in_child(sealed, copy, now).await;
+        for _ in 1..READINGS {
+            if !matches!(heard, Err(WorkError::Killed)) {
+                break;
+            }
+            heard = self.read_in_child(sealed, None, now).await;
+        }
+        heard
     }
 
     async fn read_in_child(

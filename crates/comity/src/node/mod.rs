@@ -46,6 +46,7 @@ mod tables;
 #[cfg(feature = "cluster")]
 pub(crate) use tables::readable;
 pub mod verify;
+mod uncompared;
 pub mod withheld;
 pub mod witness;
 

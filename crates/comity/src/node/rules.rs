@@ -59,9 +59,7 @@ impl Node {
         let (pool, theirs) = (self.pool.clone(), texts.clone());
         let (first, said) = match blocking(move || Scanning::start(&pool, &theirs)).await {
             Ok(started) => started,
-            Err(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_))) => {
-                return Err(e.into());
-            }
+            Err(e) if e.of_the_machine() => return Err(e.into()),
             // A set that breaks its compiler costs the rules of this run, and nothing else of the analysis.
             Err(e) => {
                 let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
@@ -190,9 +188,7 @@ impl Node {
                 let applied = |f: &Finding| !matches!(f.body, FindingBody::Scanned { rules: 0, .. });
                 (said.into_iter().map(seal).filter(applied).collect(), None)
             }
-            Err(e @ (WorkError::Start(_) | WorkError::Unconfined { .. } | WorkError::Refused(_))) => {
-                return Err(e.into());
-            }
+            Err(e) if e.of_the_machine() => return Err(e.into()),
             // It is told of the exhibit, which the next run tries again.
             Err(e) => {
                 let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());

@@ -68,6 +68,13 @@ impl Lists {
         self.0.is_empty()
     }
 
+    /// The lists by the SHA-256 of their bytes, sorted.
+    pub fn ids(&self) -> Vec<ExhibitId> {
+        let mut ids: Vec<ExhibitId> = self.0.iter().filter_map(|l| l.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Whether a list names something by MD5 or SHA-1.
     pub fn want_others(&self) -> bool {
         self.0.iter().any(|l| !l.md5.is_empty() || !l.sha1.is_empty())
@@ -227,10 +234,10 @@ impl Node {
     /// Refuses to let any of these out.
     ///
     /// # Errors
-    /// CMT-1113.
+    /// CMT-1113; CMT-1286 for what was not compared with the lists.
     pub(super) async fn refuse_withheld(&self, of: &BTreeSet<ExhibitId>) -> Result<(), NodeError> {
         match self.withheld().await?.intersection(of).next() {
-            None => Ok(()),
+            None => self.refuse_uncompared(of).await,
             Some(exhibit) => Err(NodeError::Withheld { exhibit: *exhibit }),
         }
     }
@@ -241,12 +248,11 @@ impl Node {
         if lists.is_empty() {
             return Ok(0);
         }
+        self.compare_again().await?;
         let told = self.withheld().await?;
         let digests = self.digests_inside(&lists).await?;
         let lies = self.where_it_lies().await?;
         let now = self.clock.now();
-        // By exhibit, so that nothing is told twice: what is listed itself before what lies around or in it.
-        let mut found: BTreeMap<ExhibitId, Finding> = BTreeMap::new();
         let mut beside = Vec::new();
         let mut after = None;
         loop {
@@ -261,55 +267,45 @@ impl Node {
                 else {
                     continue;
                 };
-                if !told.contains(&exhibit.id) {
-                    found.insert(exhibit.id, self.must_not_be_viewed(exhibit.id, listed, false, now));
-                }
-                beside.push((exhibit.id, listed));
+                beside.push((exhibit.id, listed, false));
             }
         }
-        for (id, listed) in beside {
-            for out_of in closure(id, &lies.holds) {
-                // What lies in something listed is listed with it.
-                if !told.contains(&out_of) {
-                    found
-                        .entry(out_of)
-                        .or_insert_with(|| self.must_not_be_viewed(out_of, listed, false, now));
-                }
-            }
-            for around in closure(id, &lies.lies_in) {
-                if !told.contains(&around) {
-                    found.entry(around).or_insert_with(|| self.must_not_be_viewed(around, listed, true, now));
-                }
+        // What was withheld before: another container with the same bytes may have come since.
+        for finding in self.whatever_of_kind("withheld").await? {
+            if let (FindingBody::Withheld { list, digest, .. }, [of]) =
+                (&finding.body, finding.exhibits.as_slice())
+            {
+                let name = ["sha256", "sha1", "md5"].into_iter().find(|n| n == digest).unwrap_or("sha256");
+                beside.push((*of, (*list, name), true));
             }
         }
-        self.around_told(&told, &lies, &mut found, now).await?;
-        let batch = Batch { findings: found.into_values().collect(), ..Batch::default() };
+        let found = self.spread(&beside, &lies, &told, now);
+        let batch = Batch { findings: found, ..Batch::default() };
         Ok(commit(&self.state, &batch, now).await?.new_findings)
     }
 
-    /// What lies around an exhibit that was withheld before: another container with the same bytes may have come since.
-    async fn around_told(
+    /// What follows from what is listed, each exhibit once: itself and what came out of it, then every container around it. Of
+    /// what is around only, a container that was withheld for what lies in it, only what lies around that.
+    fn spread(
         &self,
-        told: &BTreeSet<ExhibitId>,
+        listed: &[(ExhibitId, Listed, bool)],
         lies: &Lies,
-        found: &mut BTreeMap<ExhibitId, Finding>,
+        told: &BTreeSet<ExhibitId>,
         now: Timestamp,
-    ) -> Result<(), NodeError> {
-        for finding in self.whatever_of_kind("withheld").await? {
-            let (FindingBody::Withheld { list, digest, .. }, [of]) =
-                (&finding.body, finding.exhibits.as_slice())
-            else {
-                continue;
-            };
-            let name = ["sha256", "sha1", "md5"].into_iter().find(|n| n == digest).unwrap_or("sha256");
-            for around in closure(*of, &lies.lies_in) {
-                if !told.contains(&around) {
-                    let new = || self.must_not_be_viewed(around, (*list, name), true, now);
-                    found.entry(around).or_insert_with(new);
-                }
+    ) -> Vec<Finding> {
+        let mut found: BTreeMap<ExhibitId, Finding> = BTreeMap::new();
+        let mut add = |id: ExhibitId, by: Listed, inside: bool| {
+            if !told.contains(&id) {
+                found.entry(id).or_insert_with(|| self.must_not_be_viewed(id, by, inside, now));
             }
+        };
+        for (id, by, _) in listed.iter().filter(|(.., around_only)| !around_only) {
+            closure(*id, &lies.holds).into_iter().chain([*id]).for_each(|id| add(id, *by, false));
         }
-        Ok(())
+        for (id, by, _) in listed {
+            closure(*id, &lies.lies_in).into_iter().for_each(|id| add(id, *by, true));
+        }
+        found.into_values().collect()
     }
 
     /// Digests that examinations told: of what a compressed stream holds, and those that are no ids.
@@ -332,7 +328,7 @@ impl Node {
     }
 
     /// Which exhibits lie in which: by every derivation that was told, and not only by the first.
-    async fn where_it_lies(&self) -> Result<Lies, NodeError> {
+    pub(super) async fn where_it_lies(&self) -> Result<Lies, NodeError> {
         let mut lies = Lies::default();
         let mut all = std::pin::pin!(findings::stream(&self.state, Some("derived".into())));
         while let Some(kept) = all.try_next().await? {
@@ -358,40 +354,18 @@ impl Node {
         known: &exhibits::Exhibit,
         listed: Listed,
     ) -> Result<(), NodeError> {
-        let mut found = self.withhold(&[known.id], listed, false).await?;
-        if !found.is_empty() {
-            let (told, now) = (self.withheld().await?, self.clock.now());
-            found.extend(self.around(known.derived_from, listed, &told, now).await?);
-        }
-        commit(&self.state, &Batch { findings: found, ..Batch::default() }, self.clock.now()).await?;
+        let (told, now) = (self.withheld().await?, self.clock.now());
+        let findings = self.spread(&[(known.id, listed, false)], &self.where_it_lies().await?, &told, now);
+        commit(&self.state, &Batch { findings, ..Batch::default() }, now).await?;
         Ok(())
-    }
-
-    /// The same of every container around it that is not withheld already.
-    async fn around(
-        &self,
-        mut above: Option<ExhibitId>,
-        listed: Listed,
-        told: &BTreeSet<ExhibitId>,
-        now: Timestamp,
-    ) -> Result<Vec<Finding>, NodeError> {
-        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
-        let mut conn = self.state.read().await?;
-        while let Some(id) = above.filter(|id| seen.insert(*id)) {
-            if !told.contains(&id) {
-                found.push(self.must_not_be_viewed(id, listed, true, now));
-            }
-            above = exhibits::find(&mut conn, &id).await?.and_then(|e| e.derived_from);
-        }
-        Ok(found)
     }
 }
 
 /// Exhibits and what they were taken out of.
 #[derive(Default)]
-struct Lies {
+pub(super) struct Lies {
     lies_in: BTreeMap<ExhibitId, BTreeSet<ExhibitId>>,
-    holds: BTreeMap<ExhibitId, BTreeSet<ExhibitId>>,
+    pub holds: BTreeMap<ExhibitId, BTreeSet<ExhibitId>>,
 }
 
 impl Lies {
@@ -402,7 +376,7 @@ impl Lies {
 }
 
 /// Everything that is reached from one exhibit, itself left out.
-fn closure(from: ExhibitId, ways: &BTreeMap<ExhibitId, BTreeSet<ExhibitId>>) -> BTreeSet<ExhibitId> {
+pub(super) fn closure(from: ExhibitId, ways: &BTreeMap<ExhibitId, BTreeSet<ExhibitId>>) -> BTreeSet<ExhibitId> {
     let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
     while let Some(id) = waiting.pop() {
         waiting.extend(ways.get(&id).into_iter().flatten().filter(|next| seen.insert(**next)));

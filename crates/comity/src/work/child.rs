@@ -1,11 +1,12 @@
 //! The child's side: confine, receive one exhibit, examine it, answer, end.
 
 use super::protocol::{Frame, Member, Mode, Opening, REQUEST_LIMIT, Request, Summary};
-use super::sandbox::{self, Limits};
+use super::sandbox::{self, Limits, SandboxError};
 use super::{forks, scanning};
 use botnet::rows::{HitRow, Row};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use sha2::Digest as _;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -20,6 +21,8 @@ pub const UNCONFINED: &str = "--unconfined";
 pub const WITH_RULES: &str = "--rules";
 /// Exit status of a child that could not be confined.
 pub const EXIT_UNCONFINED: u8 = 97;
+/// Exit status of a child to which a limit of its caller leaves too little.
+pub const EXIT_LIMITED: u8 = 98;
 /// Rows per frame.
 const BATCH: usize = 2048;
 /// How much of an exhibit is looked at to tell its kind.
@@ -37,18 +40,39 @@ pub fn run(arguments: &[String]) -> u8 {
             Err(_) => return 1,
         }
     }
+    end_with_the_parent();
     let limits = if rules { Limits::rules() } else { Limits::default() };
     if let Err(why) = sandbox::enter(limits)
         && !unconfined
     {
         let _ = writeln!(io::stderr(), "{why}");
-        return EXIT_UNCONFINED;
+        return if matches!(why, SandboxError::Limit(..)) { EXIT_LIMITED } else { EXIT_UNCONFINED };
     }
     match if rules { scanning::serve() } else { serve() } {
         Ok(()) => 0,
         Err(why) => {
             let _ = writeln!(io::stderr(), "{why}");
             1
+        }
+    }
+}
+
+/// Has the kernel end this process when nobody reads its standard error any more, also while it works: the parent, who alone
+/// reads it and only after the child's end, is gone then. A closed pipe raises SIGIO for whoever asked (fcntl(2), O_ASYNC),
+/// and SIGIO ends a process that does not handle it.
+#[expect(unsafe_code, reason = "no safe interface names the owner of a pipe's signals")]
+fn end_with_the_parent() {
+    let (fd, me) = (libc::STDERR_FILENO, std::process::id().cast_signed());
+    let pipe = rustix::fs::fstat(rustix::stdio::stderr())
+        .is_ok_and(|s| rustix::fs::FileType::from_raw_mode(s.st_mode) == rustix::fs::FileType::Fifo);
+    if !pipe {
+        return;
+    }
+    // SAFETY: these operations take and give numbers; no memory of this process is named.
+    unsafe {
+        if libc::fcntl(fd, libc::F_SETOWN, me) == 0 {
+            let flags = libc::fcntl(fd, libc::F_GETFL);
+            let _ = libc::fcntl(fd, libc::F_SETFL, flags | libc::O_ASYNC);
         }
     }
 }
@@ -291,10 +315,11 @@ fn hit(event: &exchange::reports::Event<'_>) -> Option<HitRow> {
 fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::Result<()> {
     let opened = open(file)?;
     Frame::Kind(opened.compression, opened.kind).write(out)?;
-    let mut broken: Option<io::Error> = None;
     if let Some(opening) = opening.filter(|_| malware::opened(opened.kind)) {
         return unpack(opened, opening, out);
     }
+    let digests = opening.is_some_and(|o| o.digests);
+    let mut broken: Option<io::Error> = None;
     let mut sink = |finding: Unsealed| {
         if broken.is_none() {
             broken = Frame::Finding(Box::new(finding)).write(out).err();
@@ -307,12 +332,29 @@ fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::R
         | ExhibitKind::MachO
         | ExhibitKind::Unknown
         | ExhibitKind::Text => {
-            let mut reader = opened.reader;
-            let sample = malware::Sample::read(&mut reader)?;
+            let kind = opened.kind;
+            let Some(sample) = sample(opened, &mut sink) else { return last_word(broken, out) };
             sample.examine().into_iter().for_each(&mut sink);
-            if opened.kind == ExhibitKind::Text {
+            if kind == ExhibitKind::Text {
                 malware::examine_text(sample.held()).into_iter().for_each(&mut sink);
             }
+            if digests {
+                inside(sample.held(), sample.len(), kind, out)?;
+            }
+        }
+        kind if digests => {
+            // Nobody reads it as a whole otherwise: reports and papers of partners may carry files as texts.
+            let mut reader = opened.reader;
+            let mut held = Vec::new();
+            reader.by_ref().take(malware::SAMPLE).read_to_end(&mut held)?;
+            let len = held.len() as u64 + u64::from(!reader.fill_buf().unwrap_or_default().is_empty());
+            let mut whole = io::Cursor::new(&held).chain(reader);
+            if matches!(kind, ExhibitKind::SandboxReport | ExhibitKind::DatabaseDump) {
+                malware::examine_feed(kind, &mut whole, &mut sink);
+            } else {
+                exchange::examine(kind, &mut whole, &mut sink);
+            }
+            inside(&held, len, ExhibitKind::Text, out)?;
         }
         kind @ (ExhibitKind::SandboxReport | ExhibitKind::DatabaseDump) => {
             let mut reader = opened.reader;
@@ -324,24 +366,96 @@ fn examine(file: File, opening: Option<&Opening>, out: &mut impl Write) -> io::R
             exchange::examine(kind, &mut reader, &mut sink);
         }
     }
+    last_word(broken, out)
+}
+
+fn last_word(broken: Option<io::Error>, out: &mut impl Write) -> io::Result<()> {
     match broken {
         Some(e) => Err(e),
         None => Frame::Summary(Summary::default()).write(out),
     }
 }
 
+/// The sample; where its stream is a bomb or is damaged, a finding instead.
+pub(super) fn sample(opened: Opened, sink: &mut dyn FnMut(Unsealed)) -> Option<malware::Sample> {
+    let mut reader = opened.reader;
+    match malware::Sample::read(&mut reader) {
+        Ok(sample) => Some(sample),
+        Err(e) => {
+            sink(unread(&e));
+            None
+        }
+    }
+}
+
+/// What ended the reading of a stream. The code is the one that a log with this trouble has.
+fn unread(why: &io::Error) -> Unsealed {
+    let bomb = why.get_ref().is_some_and(|e| e.is::<botnet::decompress::Bomb>());
+    let code = if bomb { botnet::decompress::BOMB } else { TORN };
+    Unsealed {
+        examiner: "comity.work".into(),
+        version: 1,
+        confidence: terms::Confidence::new(100),
+        reason: format!("what is packed in it is not examined: {why}"),
+        body: terms::FindingBody::Unreadable { code: code.into(), at: "the stream".into(), records: 0 },
+    }
+}
+
+/// A stream that ends early or does not decode (`botnet::read`).
+const TORN: &str = "CMT-0621";
+
+/// Digests of what lies in it without being taken out of it, for the lists of what must not be viewed.
+fn inside(held: &[u8], len: u64, kind: ExhibitKind, out: &mut impl Write) -> io::Result<()> {
+    let mut broken = None;
+    let mut told = malware::embedded(held, kind, &mut |d: malware::Listable| {
+        if broken.is_none() {
+            broken = Frame::Inner(d.sha256, d.md5, d.sha1).write(out).err();
+        }
+    });
+    if (held.len() as u64) < len && told.is_none() {
+        told = Some(beyond(held.len()));
+    }
+    if let Some(e) = broken {
+        return Err(e);
+    }
+    told.map_or(Ok(()), |finding| Frame::Finding(Box::new(finding)).write(out))
+}
+
+/// Behind what is held nothing was looked for.
+fn beyond(held: usize) -> Unsealed {
+    Unsealed {
+        examiner: "comity.work".into(),
+        version: 1,
+        confidence: terms::Confidence::new(100),
+        reason: format!("what lies behind its first {held} bytes was not compared with any list"),
+        body: terms::FindingBody::Unreadable { code: "CMT-0619".into(), at: "the rest".into(), records: 0 },
+    }
+}
+
 /// Opens one layer: each member goes up as soon as it is decoded, then what was found.
 fn unpack(opened: Opened, opening: &Opening, out: &mut impl Write) -> io::Result<()> {
-    let mut reader = opened.reader;
-    let program = opened.kind.program();
-    let sample = malware::Sample::read(&mut reader)?;
-    let mut findings = sample.examine();
-    if matches!(opened.kind, ExhibitKind::Script | ExhibitKind::Html | ExhibitKind::Email) {
+    let (kind, packed) = (opened.kind, opened.compression != Compression::None);
+    let mut findings = Vec::new();
+    let Some(sample) = sample(opened, &mut |f| findings.push(f)) else {
+        for finding in findings {
+            Frame::Finding(Box::new(finding)).write(out)?;
+        }
+        return Frame::Summary(Summary::default()).write(out);
+    };
+    findings.append(&mut sample.examine());
+    if matches!(kind, ExhibitKind::Script | ExhibitKind::Html | ExhibitKind::Email) {
         findings.append(&mut malware::examine_text(sample.held()));
+    }
+    if opening.digests {
+        inside(sample.held(), sample.len(), kind, out)?;
+        if packed {
+            let all = malware::Listable::of(sample.held());
+            Frame::Inner(all.sha256, all.md5, all.sha1).write(out)?;
+        }
     }
     let cut = (sample.held().len() as u64) < sample.len();
     let mut bytes = sample.into_held();
-    if cut && program {
+    if cut && kind.program() {
         // An archive behind a program is opened where all of it is held.
         bytes.clear();
     } else if cut {
@@ -356,13 +470,23 @@ fn unpack(opened: Opened, opening: &Opening, out: &mut impl Write) -> io::Result
         ..most
     };
     let passwords = malware::Passwords::with(opening.passwords.iter().cloned());
-    let mut broken: Option<io::Error> = None;
-    let unpacked = malware::unpack(&bytes, &limits, &passwords, &mut |member| {
+    let to = RefCell::new((&mut *out, None::<io::Error>));
+    let write = |what: &dyn Fn(&mut dyn Write) -> io::Result<()>| {
+        let (out, broken) = &mut *to.borrow_mut();
         if broken.is_none() {
-            let told = Member { path: member.path, how: member.how, size: member.bytes.len() as u64 };
-            broken = Frame::write_member(out, &told, &member.bytes).err();
+            *broken = what(out).err();
         }
-    });
+    };
+    let mut passing = |d: malware::Listable| {
+        write(&|mut out: &mut dyn Write| Frame::Inner(d.sha256, d.md5, d.sha1).write(&mut out));
+    };
+    let passed: malware::Passed<'_> = if opening.digests { Some(&mut passing) } else { None };
+    let mut sink = |member: malware::Derived| {
+        let told = Member { path: member.path, how: member.how, size: member.bytes.len() as u64 };
+        write(&|mut out: &mut dyn Write| Frame::write_member(&mut out, &told, &member.bytes));
+    };
+    let unpacked = malware::unpack_passing(&bytes, &limits, &passwords, &mut sink, passed);
+    let (out, broken) = to.into_inner();
     if let Some(e) = broken {
         return Err(e);
     }

@@ -1,6 +1,6 @@
 //! The parent's side: children that wait ready, one exhibit each.
 
-use super::child::{EXIT_UNCONFINED, WITH_RULES};
+use super::child::{EXIT_LIMITED, EXIT_UNCONFINED, WITH_RULES};
 use super::forks::{self, Forks};
 use super::input::Input;
 use super::protocol::{Frame, Mode, Opening, Request};
@@ -27,6 +27,13 @@ pub enum WorkError {
         /// Signal or status, in words.
         how: String,
     },
+    /// Somebody else ended the child: the exhibit is not the cause.
+    #[error("the examining child process was killed from outside (signal 9): by a person, or for want of memory")]
+    #[diagnostic(
+        code("CMT-1285"),
+        help("`comity analyze` tries it again; where it comes again, see whether this machine's memory suffices")
+    )]
+    Killed,
     /// The child took too long.
     #[error("the examining child process did not end within {seconds} s and was stopped")]
     #[diagnostic(code("CMT-1102"), help("the exhibit is sealed; examine it on a quieter machine"))]
@@ -53,6 +60,16 @@ pub enum WorkError {
         /// What the kernel said.
         why: String,
     },
+    /// A limit of the caller's own leaves a child too little.
+    #[error("a limit on this process leaves its children too little: {why}")]
+    #[diagnostic(
+        code("CMT-1287"),
+        help("raise the limit that this shell or service sets (`ulimit -a`, `systemctl show`); the sandbox stays as it is")
+    )]
+    Limited {
+        /// Which limit, and what the kernel said.
+        why: String,
+    },
     /// The child could not be started.
     #[error("no child process could be started: {0}")]
     #[diagnostic(code("CMT-1105"), help("check the limits on processes and open files of this user"))]
@@ -61,6 +78,13 @@ pub enum WorkError {
     #[error("{0}")]
     #[diagnostic(code("CMT-1106"), help("mend the cause named above and run the command again"))]
     Refused(String),
+}
+
+impl WorkError {
+    /// Whether it is this machine's or the caller's trouble, and not the exhibit's.
+    pub fn of_the_machine(&self) -> bool {
+        matches!(self, Self::Start(_) | Self::Unconfined { .. } | Self::Limited { .. } | Self::Refused(_))
+    }
 }
 
 /// A child process of this one, however it came to be.
@@ -254,13 +278,13 @@ impl Pool {
             // A child that could not confine itself is gone before it is asked. Any other that died while it waited
             // never saw the exhibit: a fresh one gets it.
             let why = ended(&mut ready);
-            if matches!(why, WorkError::Unconfined { .. }) {
+            if why.of_the_machine() {
                 return Err(why);
             }
             ready = self.start()?;
             if let Err(e) = hand_over(&ready.control, request, &input) {
                 let why = ended(&mut ready);
-                return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
+                return Err(if why.of_the_machine() { why } else { e.into() });
             }
         }
         drop(input);
@@ -331,6 +355,11 @@ pub(super) fn ended(ready: &mut Ready) -> WorkError {
     match waited {
         Ok(status) if status.code() == Some(i32::from(EXIT_UNCONFINED)) => {
             WorkError::Unconfined { why: said }
+        }
+        Ok(status) if status.code() == Some(i32::from(EXIT_LIMITED)) => WorkError::Limited { why: said },
+        Ok(status) if status.signal() == Some(Signal::KILL.as_raw()) => WorkError::Killed,
+        Ok(status) if status.signal() == Some(Signal::XCPU.as_raw()) => {
+            WorkError::Crashed { how: "its processor time was used up".into() }
         }
         Ok(status) => {
             let how = match (status.signal(), status.code()) {

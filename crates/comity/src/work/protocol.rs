@@ -57,6 +57,8 @@ pub struct Opening {
     pub total: u64,
     /// Passwords to try beside the customary one.
     pub passwords: Vec<String>,
+    /// Whether digests are wanted of what lies in it and is not taken out, for the lists of what must not be viewed.
+    pub digests: bool,
 }
 
 /// A derived exhibit that a child announces; its bytes follow in frames of their own.
@@ -86,7 +88,8 @@ pub struct Summary {
 pub enum Frame {
     /// What the exhibit is.
     Kind(Compression, ExhibitKind),
-    /// SHA-256, MD5 and SHA-1 of what a compressed stream holds, by which lists name it.
+    /// SHA-256, MD5 and SHA-1 of what a compressed stream holds, or of what lies in a container and is not taken out: by
+    /// these lists name it.
     Inner([u8; 32], [u8; 16], [u8; 20]),
     /// Rows for telemetry.
     Rows(Vec<Row>),

@@ -4,7 +4,7 @@
 //! (no file, no TCP port, no signal to others); a seccomp filter that lets only reading, writing, memory and time
 //! through and answers EPERM to the rest.
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
@@ -15,8 +15,11 @@ use std::sync::OnceLock;
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// A resource limit was refused.
-    #[error("the kernel refused a resource limit: {0}")]
-    Limit(#[from] rustix::io::Errno),
+    #[error("the kernel refused the limit on {0}: {1}")]
+    Limit(&'static str, rustix::io::Errno),
+    /// The privileges cannot be given up.
+    #[error("the kernel does not let privileges be given up: {0}")]
+    Privileges(rustix::io::Errno),
     /// Landlock is missing or refused.
     #[error("Landlock: {0}")]
     Landlock(String),
@@ -53,8 +56,11 @@ impl Default for Limits {
 /// The name and version of this profile, for custody's "how".
 pub const PROFILE: &str = "landlock+seccomp+rlimits/1";
 
-fn limit(resource: Resource, value: u64) -> Result<(), SandboxError> {
-    Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+/// Never above what the caller is limited to already: a narrower limit of a shell or a service stays.
+fn limit(what: &'static str, resource: Resource, value: u64, more: u64) -> Result<(), SandboxError> {
+    let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let both = Rlimit { current: Some(value.min(most)), maximum: Some(value.saturating_add(more).min(most)) };
+    setrlimit(resource, both).map_err(|e| SandboxError::Limit(what, e))
 }
 
 fn landlock() -> Result<(), SandboxError> {
@@ -154,12 +160,13 @@ fn filter(code: bool) -> Result<BpfProgram, SandboxError> {
 /// Errors when any layer is refused: the caller must then not read a hostile byte, unless the home's setting
 /// `allow_no_sandbox` says so.
 pub fn enter(limits: Limits) -> Result<(), SandboxError> {
-    limit(Resource::Core, 0)?;
-    limit(Resource::Fsize, 0)?;
-    limit(Resource::Nproc, 0)?;
-    limit(Resource::As, limits.memory)?;
-    limit(Resource::Cpu, limits.cpu)?;
-    rustix::thread::set_no_new_privs(true)?;
+    limit("core files", Resource::Core, 0, 0)?;
+    limit("file sizes", Resource::Fsize, 0, 0)?;
+    limit("processes", Resource::Nproc, 0, 0)?;
+    limit("memory", Resource::As, limits.memory, 0)?;
+    // The signal of a spent limit comes before the one that could have come from outside.
+    limit("processor time", Resource::Cpu, limits.cpu, 5)?;
+    rustix::thread::set_no_new_privs(true).map_err(SandboxError::Privileges)?;
     landlock()?;
     let made;
     let program = match PREPARED.get().filter(|_| !limits.code) {
@@ -231,7 +238,7 @@ fn own(tried: &mut dyn FnMut(&str, bool)) {
     tried("took four gigabytes", Vec::<u8>::new().try_reserve_exact(4 << 30).is_ok());
     tried("made a file in memory", memfd_create("comity-probe", MemfdFlags::CLOEXEC).is_ok());
     tried("mapped memory as code", maps_code());
-    tried("set a limit", limit(Resource::Core, 0).is_ok());
+    tried("set a limit", limit("core files", Resource::Core, 0, 0).is_ok());
     // What makes code of rules would make code of anything.
     let set = malware::rules::RuleSet {
         id: terms::ExhibitId::of(b""),

@@ -5,11 +5,10 @@
 //! subverted one can spoil are matches of rules on what it scans after; the other findings on an exhibit are made by a
 //! child that sees nothing else. A child that fails on an exhibit is ended, and a fresh one takes the next.
 
-use super::child::{open, receive};
+use super::child::{open, receive, sample};
 use super::input::Input;
 use super::pool::{Pool, Ready, Watch, WorkError, ended, hand_over, hear};
 use super::protocol::{Frame, Mode, Request, RuleTexts, Summary};
-use malware::Sample;
 use malware::rules::{RuleSet, Scanner, compile, rule_set_findings};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -70,7 +69,7 @@ impl Scanning {
         let request = Request { mode, size: input.size, opening: None };
         if let Err(e) = hand_over(&self.ready.control, &request, &input) {
             let why = ended(&mut self.ready);
-            return Err(if matches!(why, WorkError::Unconfined { .. }) { why } else { e.into() });
+            return Err(if why.of_the_machine() { why } else { e.into() });
         }
         drop(input);
         let watch = Watch::over(&self.ready, self.patience);
@@ -116,7 +115,11 @@ pub(super) fn serve() -> io::Result<()> {
         if request.mode != Mode::Scan {
             return Err(io::Error::other("a child with rules only scans"));
         }
-        let sample = Sample::read(&mut open(file)?.reader)?;
+        // What cannot be unpacked was told by its examination: rules see nothing of it.
+        let Some(sample) = sample(open(file)?, &mut |_| ()) else {
+            end(&mut out)?;
+            continue;
+        };
         for (set, finding) in scanner.as_mut().map(|s| s.scan_sample(&sample)).unwrap_or_default() {
             Frame::OfSet(set, Box::new(finding)).write(&mut out)?;
         }

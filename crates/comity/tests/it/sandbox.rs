@@ -211,7 +211,7 @@ fn what_the_sandbox_costs() {
     let mb = samples.iter().map(Vec::len).sum::<usize>() as f64 / 1e6;
     let pool = Pool::new(support::program(), 2, false);
     let opening =
-        || comity::work::Opening { depth: 12, derived: 1000, total: 1 << 30, passwords: Vec::new() };
+        || comity::work::Opening { depth: 12, derived: 1000, total: 1 << 30, ..Default::default() };
     let mut figures = Vec::new();
     for _ in 0..3 {
         let (own, children) = processor();

@@ -170,6 +170,10 @@ const DEAD: Statement = Statement {
 };
 const COUNT: Statement =
     Statement { name: "jobs.count", sql: "SELECT state, COUNT(*) AS n FROM jobs GROUP BY state" };
+const OPEN: Statement = Statement {
+    name: "jobs.open",
+    sql: "SELECT COUNT(*) AS n FROM jobs WHERE subject = $1 AND state <> 'done'",
+};
 const NEXT: Statement =
     Statement { name: "jobs.next", sql: "SELECT MIN(run_at) AS t FROM jobs WHERE state = 'queued'" };
 pub(crate) const STATEMENTS: &[&Statement] = &[
@@ -186,6 +190,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &DEAD,
     &COUNT,
     &NEXT,
+    &OPEN,
 ];
 
 /// Queues a job in the causing transaction; false where the same work on the same subject is known already, be it
@@ -342,6 +347,12 @@ pub async fn count(conn: &mut AnyConnection) -> Result<JobCount, StoreError> {
         }
     }
     Ok(count)
+}
+
+/// Whether work on a subject is not done: it waits, runs, or was given up.
+pub async fn open(conn: &mut AnyConnection, subject: &str) -> Result<bool, StoreError> {
+    let found = row(conn, &OPEN, OPEN.query().bind(subject.to_owned())).await?;
+    Ok(found.map(|r| size(&r, "jobs", "n")).transpose()?.unwrap_or(0) > 0)
 }
 
 /// When the next waiting job is due; none where none waits.
