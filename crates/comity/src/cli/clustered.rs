@@ -56,6 +56,13 @@ pub enum ListError {
         /// Why.
         why: String,
     },
+    /// A pipe, a device or a folder: reading one may never end.
+    #[error("`{path}` is no file")]
+    #[diagnostic(code("CMT-1288"), help("write the list to a file first"))]
+    NotFile {
+        /// The path.
+        path: String,
+    },
     /// A longer list than is clustered.
     #[error("`{path}` has more than {most} rows")]
     #[diagnostic(code("CMT-0577"), help("split the list by date, and cluster part by part"))]
@@ -187,7 +194,12 @@ fn cell(text: &str) -> String {
 
 fn read(path: &Path, out: &Out) -> Result<List, Fault> {
     let shown = || path.display().to_string();
-    let file = File::open(path).map_err(|e| NodeError::file("reading", path, e))?;
+    let broken = |e| NodeError::file("reading", path, e);
+    // Before it is opened: opening a pipe waits for its other end.
+    if !std::fs::metadata(path).map_err(broken)?.is_file() {
+        return Err(ListError::NotFile { path: shown() }.into());
+    }
+    let file = File::open(path).map_err(broken)?;
     let left = Rc::new(Cell::new(MOST_RECORD));
     let mut reader: Reader<Metered> = ReaderBuilder::new()
         .flexible(true)

@@ -209,7 +209,9 @@ impl Node {
                 let taken = found.iter().filter(|f| matches!(f.body, FindingBody::Derived { .. })).count();
                 let why = match taken {
                     0 => e.to_string(),
-                    n => format!("{e}; {n} parts had been taken out of it, what lies behind them was not looked at"),
+                    n => format!(
+                        "{e}; {n} parts had been taken out of it, what lies behind them was not looked at"
+                    ),
                 };
                 if matches!(e, WorkError::Killed) {
                     let killed = Killed { found, taken, code, why };
@@ -246,13 +248,7 @@ impl Node {
 
     /// The child was killed from outside: the job waits for its next attempt, or is given up and a finding says what was not
     /// looked at.
-    async fn killed(
-        &self,
-        queue: &Queue,
-        job: &Job,
-        mut one: One,
-        killed: Killed,
-    ) -> Result<One, NodeError> {
+    async fn killed(&self, queue: &Queue, job: &Job, mut one: One, killed: Killed) -> Result<One, NodeError> {
         let Killed { mut found, taken, code, why } = killed;
         let last = job.attempt >= job.max_attempts;
         if last {

@@ -199,8 +199,7 @@ impl Node {
     /// Findings that say that an examination broke off.
     pub(super) async fn failed_before(&self) -> Result<Vec<Finding>, NodeError> {
         let mut all = self.of_kind("unreadable").await?;
-        let of_a_child =
-            |f: &Finding| matches!(&f.body, FindingBody::Unreadable { code, .. } if FAILED.contains(&code.as_str()));
+        let of_a_child = |f: &Finding| matches!(&f.body, FindingBody::Unreadable { code, .. } if FAILED.contains(&code.as_str()));
         all.retain(|f| f.examiner == "comity.work" && of_a_child(f));
         Ok(all)
     }

@@ -231,7 +231,9 @@ pub enum NodeError {
         exhibit: terms::ExhibitId,
     },
     /// What was not compared with the lists of what must not be viewed does not leave.
-    #[error("refused: not all of {exhibit} could be compared with the lists of what must not be viewed: {why}")]
+    #[error(
+        "refused: not all of {exhibit} could be compared with the lists of what must not be viewed: {why}"
+    )]
     #[diagnostic(
         code("CMT-1286"),
         help(

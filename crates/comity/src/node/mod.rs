@@ -45,8 +45,8 @@ pub mod stamp;
 mod tables;
 #[cfg(feature = "cluster")]
 pub(crate) use tables::readable;
-pub mod verify;
 mod uncompared;
+pub mod verify;
 pub mod withheld;
 pub mod witness;
 

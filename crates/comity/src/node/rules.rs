@@ -44,6 +44,7 @@ impl Node {
         let told = self.told(&sets).await?;
         // A set of which no rule works is applied to nothing.
         let working = |e: &&Exhibit| told.get(&e.id) != Some(&0);
+        applied.failed.extend(sets.iter().filter(|e| !working(e)).map(|e| refused(e.id)));
         let ids: BTreeSet<ExhibitId> = sets.iter().filter(working).map(|e| e.id).collect();
         let waiting = self.unscanned(&ids).await?;
         if waiting.is_empty() && sets.iter().all(|e| told.contains_key(&e.id)) {
@@ -69,6 +70,11 @@ impl Node {
             }
         };
         free.lock().unwrap_or_else(PoisonError::into_inner).push(first);
+        for (set, finding) in &said {
+            if matches!(finding.body, FindingBody::RuleSet { rules: 0, .. }) && !told.contains_key(set) {
+                applied.failed.push(refused(*set));
+            }
+        }
         let found = said.into_iter().map(|(set, finding)| finding.seal(vec![set])).collect();
         let batch = Batch { findings: found, ..Batch::default() };
         applied.new_findings += commit(&self.state, &batch, self.clock.now()).await?.new_findings;
@@ -202,6 +208,12 @@ impl Node {
         let batch = Batch { custody: vec![custody], findings: found, leaves: vec![leaf], ..Batch::default() };
         Ok((commit(&self.state, &batch, event.when).await?.new_findings, failed))
     }
+}
+
+/// A rule set of which no rule works: each run says so, until it is mended, withdrawn or erased.
+fn refused(set: ExhibitId) -> (ExhibitId, String, String) {
+    let why = "no rule of this set works: it is applied to nothing; `rules_withdrawn` takes it out of use";
+    (set, "CMT-1289".into(), why.into())
 }
 
 /// Whether rules are applied to this kind: whatever may be a sample, or hold one.

@@ -16,9 +16,9 @@ use terms::{ExhibitId, FindingBody};
 
 /// Codes by which an examination says that a part of the exhibit was not decoded, or not looked through.
 const PARTS: &[&str] = &[
-    "CMT-0517", "CMT-0530", "CMT-0531", "CMT-0532", "CMT-0533", "CMT-0534", "CMT-0535", "CMT-0538", "CMT-0539",
-    "CMT-0540", "CMT-0541", "CMT-0542", "CMT-0619", "CMT-0621", "CMT-0622", "CMT-1101", "CMT-1102", "CMT-1103",
-    "CMT-1285",
+    "CMT-0517", "CMT-0530", "CMT-0531", "CMT-0532", "CMT-0533", "CMT-0534", "CMT-0535", "CMT-0538",
+    "CMT-0539", "CMT-0540", "CMT-0541", "CMT-0542", "CMT-0619", "CMT-0621", "CMT-0622", "CMT-1101",
+    "CMT-1102", "CMT-1103", "CMT-1285",
 ];
 /// The same of a container; of other kinds these speak of tables that hold no files.
 const PARTS_OF_CONTAINERS: &[&str] = &["CMT-0501", "CMT-0502", "CMT-0503", "CMT-0504"];

@@ -376,7 +376,10 @@ impl Lies {
 }
 
 /// Everything that is reached from one exhibit, itself left out.
-pub(super) fn closure(from: ExhibitId, ways: &BTreeMap<ExhibitId, BTreeSet<ExhibitId>>) -> BTreeSet<ExhibitId> {
+pub(super) fn closure(
+    from: ExhibitId,
+    ways: &BTreeMap<ExhibitId, BTreeSet<ExhibitId>>,
+) -> BTreeSet<ExhibitId> {
     let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
     while let Some(id) = waiting.pop() {
         waiting.extend(ways.get(&id).into_iter().flatten().filter(|next| seen.insert(**next)));

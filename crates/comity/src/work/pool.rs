@@ -28,10 +28,14 @@ pub enum WorkError {
         how: String,
     },
     /// Somebody else ended the child: the exhibit is not the cause.
-    #[error("the examining child process was killed from outside (signal 9): by a person, or for want of memory")]
+    #[error(
+        "the examining child process was killed from outside (signal 9): by a person, or for want of memory"
+    )]
     #[diagnostic(
         code("CMT-1285"),
-        help("`comity analyze` tries it again; where it comes again, see whether this machine's memory suffices")
+        help(
+            "`comity analyze` tries it again; where it comes again, see whether this machine's memory suffices"
+        )
     )]
     Killed,
     /// The child took too long.
@@ -64,7 +68,9 @@ pub enum WorkError {
     #[error("a limit on this process leaves its children too little: {why}")]
     #[diagnostic(
         code("CMT-1287"),
-        help("raise the limit that this shell or service sets (`ulimit -a`, `systemctl show`); the sandbox stays as it is")
+        help(
+            "raise the limit that this shell or service sets (`ulimit -a`, `systemctl show`); the sandbox stays as it is"
+        )
     )]
     Limited {
         /// Which limit, and what the kernel said.

@@ -1,13 +1,14 @@
 //! Children that parse hostile bytes: confined, and no harm to anything but their own exhibit.
 
 use crate::support;
+use comity::store::Clock as _;
 use comity::work::protocol::{FRAME_LIMIT, Frame};
 use comity::work::{Input, Mode, Pool, WorkError};
 use miette::Diagnostic as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use terms::{ExhibitKind, FindingBody};
+use terms::{ExhibitKind, FindingBody, Timestamp};
 
 /// A child that runs these words of the shell once it has been asked, instead of examining.
 fn lying_child(folder: &Path, name: &str, words: &str) -> PathBuf {
@@ -19,15 +20,16 @@ fn lying_child(folder: &Path, name: &str, words: &str) -> PathBuf {
     path
 }
 
-/// The real child, but the first three end by `kill -9` in the middle of their exhibit. Two children wait at the end
+/// The real child, but the first three end by this signal in the middle of their exhibit. Two children wait at the end
 /// without ever being asked, so at least one of the three is. It forks none: each is a program of its own.
-fn dying_at_first(folder: &Path) -> PathBuf {
+fn dying_at_first(folder: &Path, signal: u32) -> PathBuf {
     let path = folder.join("dying-at-first");
     let script = format!(
         "#!/bin/sh\nPATH=/usr/bin:/bin\ncase \"$*\" in *--forks*) exit 1;; esac\nfor n in 1 2 3; do\n\
-         if mkdir {0}.$n 2>/dev/null; then head -c 1 >/dev/null; kill -9 $$; fi\ndone\nexec {1} \"$@\"\n",
+         if mkdir {0}.$n 2>/dev/null; then head -c 1 >/dev/null; kill -{2} $$; fi\ndone\nexec {1} \"$@\"\n",
         path.display(),
-        support::program().display()
+        support::program().display(),
+        signal
     );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -140,7 +142,7 @@ fn a_child_killed_in_the_middle_is_told() {
     let done = pool.run(Mode::Read, input, |_| Ok(()));
     feeding.join().unwrap();
     let error = done.unwrap_err();
-    assert_eq!(error.code().unwrap().to_string(), "CMT-1101");
+    assert_eq!(error.code().unwrap().to_string(), "CMT-1285");
     assert!(error.to_string().contains("signal 9"), "{error}");
 }
 
@@ -162,7 +164,7 @@ fn child_of(program: &Path) -> Option<rustix::process::Pid> {
 async fn a_dead_child_costs_its_own_exhibit() {
     let folder = tempfile::tempdir().unwrap();
     let (mut options, _) = support::options(&folder.path().join("home"));
-    options.program = dying_at_first(folder.path());
+    options.program = dying_at_first(folder.path(), 11);
     let node = support::init(&options).await;
     let from = folder.path().join("evidence");
     let evidence: Vec<_> =
@@ -210,8 +212,7 @@ fn what_the_sandbox_costs() {
         .collect();
     let mb = samples.iter().map(Vec::len).sum::<usize>() as f64 / 1e6;
     let pool = Pool::new(support::program(), 2, false);
-    let opening =
-        || comity::work::Opening { depth: 12, derived: 1000, total: 1 << 30, ..Default::default() };
+    let opening = || comity::work::Opening { depth: 12, derived: 1000, total: 1 << 30, ..Default::default() };
     let mut figures = Vec::new();
     for _ in 0..3 {
         let (own, children) = processor();
@@ -269,4 +270,63 @@ fn a_forking_process_that_dies_is_replaced() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }
+}
+
+/// The container's child is killed from outside, as for want of memory: it is told, tried again, and nothing of it is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_whose_child_was_killed_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut options, clock) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for n in 0..5 {
+        writer.start_file(format!("{n}.txt"), zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(format!("the note of harbour {n}").as_bytes()).unwrap();
+    }
+    let packed = folder.path().join("notes.zip");
+    std::fs::write(&packed, writer.finish().unwrap().into_inner()).unwrap();
+    let container = support::ingest(&node, &[&packed]).await.taken[0].exhibit;
+    node.close().await.unwrap();
+
+    options.program = dying_at_first(folder.path(), 9);
+    let node = comity::node::Node::open(&options, "test").await.unwrap();
+    let mut killed = 0;
+    // The clock stands still while a run lasts, so that each run makes one attempt.
+    for _ in 0..4 {
+        let done = node.analyze(&|_| ()).await.unwrap();
+        if done.failed.is_empty() {
+            break;
+        }
+        assert_eq!(done.failed[0].1, "CMT-1285", "{done:?}");
+        killed += 1;
+        clock.set(Timestamp(clock.now().0 + 3_600_000_000));
+    }
+    assert!((1..=3).contains(&killed), "{killed}");
+    let derived = node.of_kind("derived").await.unwrap();
+    assert_eq!(derived.iter().filter(|f| f.exhibits == [container]).count(), 5);
+    assert!(node.of_kind("unreadable").await.unwrap().is_empty(), "what failed before is refuted");
+    assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}
+
+/// Whoever started a child is gone while it waits or works: the kernel ends it, whatever it does.
+#[test]
+fn a_child_ends_with_its_parent() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let (kept, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut child = std::process::Command::new(support::program())
+        .args(["__child", "--rules"])
+        .stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its sandbox comes last of what it does before it waits.
+    let status = format!("/proc/{}/status", child.id());
+    while !std::fs::read_to_string(&status).unwrap().contains("Seccomp:\t2") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    drop(child.stderr.take());
+    // Its socket is still open: nothing but the signal ends it.
+    assert_eq!(child.wait().unwrap().signal(), Some(29), "SIGIO");
+    drop(kept);
 }

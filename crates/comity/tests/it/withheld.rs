@@ -291,3 +291,77 @@ async fn a_later_list_reaches_every_container_and_what_came_out() {
     node.analyze(&|_| ()).await.unwrap();
     assert!(is_withheld(&on(&node, ExhibitId(Digest::of(&sample))).await, false));
 }
+
+fn pdf_with(picture: &[u8]) -> Vec<u8> {
+    let head = b"%PDF-1.4\n1 0 obj<</Subtype/Image/Filter/DCTDecode>>stream\n";
+    [&head[..], picture, b"\nendstream endobj\ntrailer<</Root 1 0 R>>\n%%EOF"].concat()
+}
+
+fn wish(case: &str, exhibit: ExhibitId) -> Wish {
+    Wish {
+        what: What::Exhibit,
+        of: format!("{case}/{exhibit}"),
+        with: terms::PartnerId::new("police").unwrap(),
+        member: None,
+        purpose: Purpose::Investigation,
+        noisy: None,
+    }
+}
+
+/// Nothing is taken out of these: the list meets the picture where it lies, whether it came before them or after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_picture_inside_a_document_withholds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = support::init(&options).await;
+    let picture = [&b"\xff\xd8\xff\xe0\0\x04ab"[..], &[0x55; 900], b"\xff\xd9"].concat();
+    let document = take_in(&node, "a.pdf", &pdf_with(&picture)).await.taken[0].exhibit;
+    let other = take_in(&node, "b.pdf", &pdf_with(&[0x55; 900])).await.taken[0].exhibit;
+    node.analyze(&|_| ()).await.unwrap();
+    node.close().await.unwrap();
+
+    // The list comes later: what is here is examined anew, and held against it.
+    name_list(folder.path(), &list_of(folder.path(), &picture));
+    let node = Node::open(&options, "test").await.unwrap();
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(is_withheld(&on(&node, document).await, true));
+    assert!(!is_withheld(&on(&node, other).await, true));
+    let late = take_in(&node, "late.zip", &packed(&[("a.pdf", &pdf_with(&picture))])).await;
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(is_withheld(&on(&node, late.taken[0].exhibit).await, true), "and what lies around it");
+    assert_eq!(node.analyze(&|_| ()).await.unwrap().examined, 0, "once for each list");
+}
+
+/// A member above a bound, here one that lies too deep, is compared though it is not taken out; what could not be compared,
+/// here behind a password, keeps all around it from being released.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_compared_is_not_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = support::sample_of(exercise::Format::Pe, 1);
+    let node = home_with(folder.path(), &list_of(folder.path(), &listed)).await;
+    let mut deep = packed(&[("x.exe", &listed)]);
+    (0..12).for_each(|_| deep = packed(&[("in.zip", &deep)]));
+    let deep = take_in(&node, "deep.zip", &deep).await.taken[0].exhibit;
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let locked = SimpleFileOptions::default().with_aes_encryption(zip::AesMode::Aes256, "not known here");
+    writer.start_file("secret.bin", locked).unwrap();
+    writer.write_all(b"what nobody here can read").unwrap();
+    let locked = writer.finish().unwrap().into_inner();
+    let outer = take_in(&node, "outer.zip", &packed(&[("locked.zip", &locked)])).await.taken[0].exhibit;
+    let sample = support::sample_of(exercise::Format::Pe, 2);
+    let open = take_in(&node, "open.zip", &packed(&[("y.exe", &sample)])).await.taken[0].exhibit;
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(is_withheld(&on(&node, deep).await, true), "thirteen deep");
+
+    let threats = node.assess().await.unwrap();
+    let case = node.case_open("Harbour", &[threats[0].id.clone()]).await.unwrap().id.to_string();
+    let waiting = take_in(&node, "waiting.zip", &packed(&[("z", b"words")])).await.taken[0].exhibit;
+    for (exhibit, refused, why) in
+        [(outer, true, "CMT-0539"), (waiting, true, "waits for its examination"), (open, false, "")]
+    {
+        node.gather(&case, &[exhibit.to_string()]).await.unwrap();
+        let error = node.share(&wish(&case, exhibit), true).await.unwrap_err();
+        assert_eq!(code(&error) == "CMT-1286", refused, "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
