@@ -267,16 +267,16 @@ impl Node {
     pub async fn examine_failed_again(&self) -> Result<u64, NodeError> {
         let failed: BTreeSet<ExhibitId> =
             self.failed_before().await?.into_iter().flat_map(|f| f.exhibits).collect();
-        self.again(failed).await
+        self.examine_again(failed).await
     }
 
     /// Exhibits that hold what no password had opened are examined anew.
     async fn open_again(&self) -> Result<(), NodeError> {
         let again: BTreeSet<ExhibitId> = self.locked().await?.into_iter().flat_map(|f| f.exhibits).collect();
-        self.again(again).await.map(|_| ())
+        self.examine_again(again).await.map(|_| ())
     }
 
-    async fn again(&self, these: BTreeSet<ExhibitId>) -> Result<u64, NodeError> {
+    async fn examine_again(&self, these: BTreeSet<ExhibitId>) -> Result<u64, NodeError> {
         let mut count = 0;
         let mut tx = self.state.begin().await?;
         for id in these {
