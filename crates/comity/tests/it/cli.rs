@@ -615,21 +615,21 @@ fn analyze_refuses_what_it_cannot_use() {
     let home = folder.path().join("home");
     let pipe = folder.path().join("list.csv");
     assert!(std::process::Command::new("/usr/bin/mkfifo").arg(&pipe).status().unwrap().success());
-    let done = crate::support::comity(&home).args(["analyze", "--cluster"]).arg(&pipe).output().unwrap();
-    assert_eq!(done.status.code(), Some(1), "{}", crate::support::said(&done));
-    assert!(crate::support::said(&done).contains("CMT-1288"), "{}", support::said(&done));
-    let born = crate::support::comity(&home).args(["init", "--partner", "company"]).output().unwrap();
-    assert!(born.status.success(), "{}", crate::support::said(&born));
+    let done = comity(&home).args(["analyze", "--cluster"]).arg(&pipe).output().unwrap();
+    assert_eq!(done.status.code(), Some(1), "{}", said(&done));
+    assert!(said(&done).contains("CMT-1288"), "{}", said(&done));
+    let born = comity(&home).args(["init", "--partner", "company"]).output().unwrap();
+    assert!(born.status.success(), "{}", said(&born));
     let bad = folder.path().join("bad.yar");
     std::fs::write(&bad, "rule bad { condition: nothing_of_the_kind }\n").unwrap();
     for again in [false, true] {
-        let mut command = crate::support::comity(&home);
+        let mut command = comity(&home);
         command.arg("analyze");
         if !again {
             command.arg(&bad);
         }
         let done = command.output().unwrap();
-        assert_eq!(done.status.code(), Some(6), "{}", crate::support::said(&done));
+        assert_eq!(done.status.code(), Some(6), "{}", said(&done));
     }
     // A stream that grows without measure is told as that, and not as a crash.
     let bomb = folder.path().join("bomb.gz");
@@ -637,7 +637,7 @@ fn analyze_refuses_what_it_cannot_use() {
     let mut writer = flate2::write::GzEncoder::new(file, flate2::Compression::best());
     std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 300 << 20), &mut writer).unwrap();
     writer.finish().unwrap();
-    let done = crate::support::comity(&home).args(["analyze", "--json"]).arg(&bomb).output().unwrap();
-    let said = crate::support::said(&done);
-    assert!(said.contains("CMT-0622") && !said.contains("CMT-1101"), "{said}");
+    let done = comity(&home).args(["analyze", "--json"]).arg(&bomb).output().unwrap();
+    let told = said(&done);
+    assert!(told.contains("CMT-0622") && !told.contains("CMT-1101"), "{told}");
 }
