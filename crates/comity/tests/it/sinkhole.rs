@@ -143,8 +143,8 @@ async fn killed_under_load_it_loses_a_second_at_most_and_the_chain_holds() {
     let (dir, config) = home(folder.path(), "").await;
     let mut served = serve(&dir, &config);
     let at = served.at("http");
-    let (stop, answered) = (AtomicBool::new(false), Mutex::new(Vec::<(Instant, String)>::new()));
-    let killed = std::thread::scope(|scope| {
+    let (stop, answered) = (AtomicBool::new(false), Mutex::new(Vec::<(Instant, Instant, String)>::new()));
+    std::thread::scope(|scope| {
         for asker in 0..4 {
             let (stop, answered) = (&stop, &answered);
             scope.spawn(move || {
@@ -153,17 +153,16 @@ async fn killed_under_load_it_loses_a_second_at_most_and_the_chain_holds() {
                         break;
                     }
                     let id = format!("id-{asker}-{n}");
+                    let asked = Instant::now();
                     if check_in(at, &id).is_some() {
-                        answered.lock().unwrap().push((Instant::now(), id));
+                        answered.lock().unwrap().push((asked, Instant::now(), id));
                     }
                 }
             });
         }
         std::thread::sleep(Duration::from_secs(3));
-        let killed = Instant::now();
         served.signal("-KILL");
         stop.store(true, Ordering::Relaxed);
-        killed
     });
     let log = served.log();
     let checked = comity(&dir).args(["verify", "sinkhole", "--json"]).arg(&log).output().unwrap();
@@ -181,14 +180,14 @@ async fn killed_under_load_it_loses_a_second_at_most_and_the_chain_holds() {
         }
     }
     let answered = answered.into_inner().unwrap();
-    let old: Vec<&String> = answered
-        .iter()
-        .filter(|(t, _)| killed.duration_since(*t) > Duration::from_secs(1))
-        .map(|a| &a.1)
-        .collect();
-    assert!(old.len() > 50, "there was load: {}", old.len());
-    let lost: Vec<&&String> = old.iter().filter(|id| !kept.contains(id.as_str())).collect();
-    assert!(lost.is_empty(), "answered more than a second before the kill and not in the log: {lost:?}");
+    assert!(kept.len() > 50, "there was load: {}", kept.len());
+    // Each was answered between its asking and its hearing: what is lost was answered within one second, whenever the
+    // disk took its last batch.
+    let lost = || answered.iter().filter(|(.., id)| !kept.contains(id));
+    if let (Some(last), Some(first)) = (lost().map(|l| l.0).max(), lost().map(|l| l.1).min()) {
+        let span = last.saturating_duration_since(first);
+        assert!(span <= Duration::from_secs(1), "{} answers of {span:?} are lost", lost().count());
+    }
 
     // It begins again where the chain stands, and takes in what there was.
     let mut again = serve(&dir, &config);
