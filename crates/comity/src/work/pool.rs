@@ -119,8 +119,8 @@ impl Process {
         }
     }
 
-    /// Waits so long, then ends it.
-    fn wait_for(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+    /// Waits so long, then ends it; whether it had to be.
+    fn wait_for(&mut self, patience: Duration) -> io::Result<(ExitStatus, bool)> {
         let late = Instant::now() + patience;
         loop {
             let ended = match self {
@@ -128,11 +128,11 @@ impl Process {
                 Self::Forked(_) => self.look(WaitOptions::NOHANG)?,
             };
             if let Some(status) = ended {
-                return Ok(status);
+                return Ok((status, false));
             }
             if Instant::now() > late {
                 kill_process(self.pid(), Signal::KILL)?;
-                return self.wait();
+                return Ok((self.wait()?, true));
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -359,15 +359,16 @@ pub(super) fn ended(ready: &mut Ready) -> WorkError {
     }
     let said = said.lines().next().unwrap_or_default().to_owned();
     match waited {
-        Ok(status) if status.code() == Some(i32::from(EXIT_UNCONFINED)) => {
+        Ok((_, true)) => WorkError::Crashed { how: "it closed its pipe and stayed".into() },
+        Ok((status, _)) if status.code() == Some(i32::from(EXIT_UNCONFINED)) => {
             WorkError::Unconfined { why: said }
         }
-        Ok(status) if status.code() == Some(i32::from(EXIT_LIMITED)) => WorkError::Limited { why: said },
-        Ok(status) if status.signal() == Some(Signal::KILL.as_raw()) => WorkError::Killed,
-        Ok(status) if status.signal() == Some(Signal::XCPU.as_raw()) => {
+        Ok((status, _)) if status.code() == Some(i32::from(EXIT_LIMITED)) => WorkError::Limited { why: said },
+        Ok((status, _)) if status.signal() == Some(Signal::KILL.as_raw()) => WorkError::Killed,
+        Ok((status, _)) if status.signal() == Some(Signal::XCPU.as_raw()) => {
             WorkError::Crashed { how: "its processor time was used up".into() }
         }
-        Ok(status) => {
+        Ok((status, _)) => {
             let how = match (status.signal(), status.code()) {
                 (Some(signal), _) => format!("signal {signal}"),
                 (None, code) => format!("status {}", code.unwrap_or(-1)),

@@ -238,7 +238,8 @@ fn own(tried: &mut dyn FnMut(&str, bool)) {
     tried("took four gigabytes", Vec::<u8>::new().try_reserve_exact(4 << 30).is_ok());
     tried("made a file in memory", memfd_create("comity-probe", MemfdFlags::CLOEXEC).is_ok());
     tried("mapped memory as code", maps_code());
-    tried("set a limit", limit("core files", Resource::Core, 0, 0).is_ok());
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    tried("set a limit", setrlimit(Resource::Core, none).is_ok());
     // What makes code of rules would make code of anything.
     let set = malware::rules::RuleSet {
         id: terms::ExhibitId::of(b""),
