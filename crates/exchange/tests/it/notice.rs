@@ -189,6 +189,22 @@ fn letter(language: Language) -> Letter<'static> {
     Letter { language, code: Some("7K3M-9QX2"), from: "Meridian Software" }
 }
 
+/// `COMITY_BLESS=1` writes the letters anew; the difference is for people to read.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the expected letters lie beside the test")]
+fn the_letters_are_as_they_were_approved() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden");
+    for language in Language::ALL {
+        for (ending, text) in [("txt", letter(*language).text()), ("html", letter(*language).html())] {
+            let path = folder.join(format!("letter-{}.{ending}", language.word()));
+            if std::env::var_os("COMITY_BLESS").is_some() {
+                std::fs::write(&path, &text).unwrap();
+            }
+            assert_eq!(text, std::fs::read_to_string(&path).unwrap_or_default(), "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn a_letter_is_plain_has_no_link_and_holds_its_code() {
     for language in Language::ALL {
