@@ -83,7 +83,9 @@ fn compiler() -> bool {
 
 /// Always the whole workspace, so that `demo` and `test` agree on features and share what was compiled.
 fn build() -> bool {
-    run(cargo().args(["build", "--workspace", "--bins", "--features", FEATURES]))
+    // The example: `xtask/examples/one_resolution.rs` says why.
+    let what = ["build", "--workspace", "--bins", "--example", "one_resolution", "--features", FEATURES];
+    run(cargo().args(what))
 }
 
 /// The program that `build` made: it lies beside this one.
