@@ -9,6 +9,7 @@
 //! (`bots(period, bots)` in `functions`), counting without it ([`Union`]).
 //! Memory: 12 bytes a bot of the periods in hand and the bitmaps of their days.
 
+use crate::generated::Date;
 use crate::tables::{File, Table, TableError, file_with};
 use datafusion::arrow::array::{ArrayRef, AsArray as _, BinaryArray, Int32Array, Int64Array};
 use datafusion::arrow::array::{RecordBatch, StringArray};
@@ -21,7 +22,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::parquet::file::reader::ChunkReader;
 use object_store::PutPayload;
 use std::sync::Arc;
-use terms::MICROS_PER_DAY;
+use terms::{Day, MICROS_PER_DAY};
 
 mod gather;
 mod union;
@@ -34,18 +35,11 @@ const COVERS: &str = "comity.covers";
 /// Rows of one row group of `sighting_days`: a group is read whole, and a bitmap may be large.
 const DAYS_PER_GROUP: usize = 2_000;
 
-/// The pseudonym period of a time: 100 × year + month, UTC (Howard Hinnant, *chrono-Compatible Low-Level Date
-/// Algorithms*, `civil_from_days`). Years beyond ±20 million saturate.
+/// The pseudonym period of a time: 100 × year + month, UTC.
 pub fn period(micros: i64) -> i32 {
-    let days = micros.div_euclid(MICROS_PER_DAY) + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    i32::try_from(year * 100 + month).unwrap_or(if year < 0 { i32::MIN } else { i32::MAX })
+    // Every count of microseconds is a day of 32 bits, and its year has six digits at most.
+    let date = Date::of(Day(micros.div_euclid(MICROS_PER_DAY) as i32));
+    (date.year * 100 + i64::from(date.month)) as i32
 }
 
 /// Makes roll-up files of batches of sightings.

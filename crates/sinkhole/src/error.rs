@@ -126,6 +126,18 @@ pub enum SinkholeError {
         /// The plan.
         plan: String,
     },
+    /// It stopped without being told to.
+    #[error("sinkhole `{id}` stopped: {why}; what was answered is in its log")]
+    #[diagnostic(
+        code("CMT-1419"),
+        help("start it again with the same `--config`; until then the seized names have no answer")
+    )]
+    Lost {
+        /// The sinkhole.
+        id: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl SinkholeError {

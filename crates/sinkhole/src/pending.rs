@@ -36,6 +36,18 @@ impl Batch {
     pub fn full(&self) -> bool {
         self.hits.len() >= MOST || self.questions.len() >= QUESTIONS
     }
+    /// Takes all of another one, whose room is kept for what comes next.
+    pub fn append(&mut self, other: &mut Self) {
+        if self.is_empty() {
+            std::mem::swap(self, other);
+            return;
+        }
+        self.hits.append(&mut other.hits);
+        for (question, times) in other.questions.drain() {
+            let count = self.questions.entry(question).or_default();
+            *count = count.saturating_add(times);
+        }
+    }
 }
 
 /// How often what happened.
@@ -140,30 +152,18 @@ impl Shared {
         now.saturating_sub(self.durable.load(Ordering::Acquire)) < SILENT
     }
 
-    /// Hands over what a loop has; false where too much waits, and then `batch` keeps it.
-    pub fn hand_over(&self, slot: usize, batch: &mut Batch) -> bool {
-        let Some(slot) = self.slots.get(slot) else { return false };
+    /// Hands over what a loop has; where too much waits, `batch` keeps it.
+    pub fn hand_over(&self, slot: usize, batch: &mut Batch) {
+        let Some(slot) = self.slots.get(slot) else { return };
         let mut waits = locked(slot);
-        if waits.full() {
-            drop(waits);
-            self.wake();
-            return false;
-        }
-        if waits.is_empty() {
-            std::mem::swap(&mut *waits, batch);
-        } else {
-            waits.hits.append(&mut batch.hits);
-            for (question, times) in batch.questions.drain() {
-                let count = waits.questions.entry(question).or_default();
-                *count = count.saturating_add(times);
-            }
+        if !waits.full() {
+            waits.append(batch);
         }
         let many = waits.hits.len() >= WAKE || waits.questions.len() >= WAKE;
         drop(waits);
         if many {
             self.wake();
         }
-        true
     }
 
     /// Wakes the writer.

@@ -196,15 +196,18 @@ impl Writer {
     fn run(mut self) -> io::Result<()> {
         let every = Duration::from_millis(self.config.limits.commit_ms);
         let (mut silent, mut ended): (Option<i64>, bool) = (None, false);
+        let mut rotate = false;
         loop {
             let finish = self.finish.load(Ordering::Acquire);
             if finish {
                 return self.finish();
             }
             let over = !ended && now() >= self.config.until.0;
-            let rotate = self.shared.rotate.swap(false, Ordering::Relaxed) || over;
+            // What was asked for while the log could not be written is owed until it can.
+            rotate |= self.shared.rotate.swap(false, Ordering::Relaxed) || over;
             match self.commit(rotate) {
                 Ok(()) => {
+                    rotate = false;
                     if silent.take().is_some() {
                         (self.told)(Told::Speaking);
                     }
@@ -240,16 +243,9 @@ impl Writer {
     fn take(&self) -> Batch {
         let mut all = Batch::default();
         for slot in &self.shared.slots {
+            // The lock is held for the taking alone: a loop waits for it.
             let mut batch = std::mem::take(&mut *locked(slot));
-            if all.is_empty() {
-                all = batch;
-                continue;
-            }
-            all.hits.append(&mut batch.hits);
-            for (question, times) in batch.questions {
-                let count = all.questions.entry(question).or_default();
-                *count = count.saturating_add(times);
-            }
+            all.append(&mut batch);
         }
         all
     }

@@ -1,12 +1,11 @@
 //! `bots(period, bitmap)`: how many different bots stand in bitmaps.
 
+use crate::rollup::Union;
 use datafusion::arrow::array::{ArrayRef, AsArray as _};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
+use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
-use roaring::{RoaringBitmap, RoaringTreemap};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// `bots(INT, BYTEA) -> BIGINT`: distinct bots over roll-ups. A bot's number counts within its period alone, as its
@@ -41,7 +40,7 @@ impl AggregateUDFImpl for Bots {
         if args.is_distinct {
             return exec_err!("bots counts different bots as it is: leave DISTINCT out");
         }
-        Ok(Box::new(Union::default()))
+        Ok(Box::new(Gathered::default()))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -53,19 +52,11 @@ impl AggregateUDFImpl for Bots {
     }
 }
 
-/// The union so far, period by period.
+/// The union so far.
 #[derive(Debug, Default)]
-struct Union {
-    periods: BTreeMap<u32, RoaringBitmap>,
-}
+struct Gathered(Union);
 
-impl Union {
-    fn add(&mut self, period: u32, bitmap: RoaringBitmap) {
-        *self.periods.entry(period).or_default() |= bitmap;
-    }
-}
-
-impl Accumulator for Union {
+impl Accumulator for Gathered {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let [periods, bitmaps] = values else {
             return exec_err!("bots wants a period and a bitmap");
@@ -76,28 +67,22 @@ impl Accumulator for Union {
         };
         for (period, bytes) in periods.iter().zip(bitmaps.iter()) {
             if let (Some(period), Some(bytes)) = (period, bytes) {
-                let bitmap = RoaringBitmap::deserialize_from(bytes).map_err(DataFusionError::IoError)?;
-                self.add(period.cast_unsigned(), bitmap);
+                self.0.add_bytes(period, bytes)?;
             }
         }
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let all: u64 = self.periods.values().map(RoaringBitmap::len).sum();
-        Ok(ScalarValue::Int64(Some(i64::try_from(all).unwrap_or(i64::MAX))))
+        Ok(ScalarValue::Int64(Some(i64::try_from(self.0.bots()).unwrap_or(i64::MAX))))
     }
 
     fn size(&self) -> usize {
-        let held: usize = self.periods.values().map(RoaringBitmap::serialized_size).sum();
-        size_of::<Self>() + held
+        self.0.size()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let union = RoaringTreemap::from_bitmaps(std::mem::take(&mut self.periods));
-        let mut bytes = Vec::with_capacity(union.serialized_size());
-        union.serialize_into(&mut bytes)?;
-        Ok(vec![ScalarValue::Binary(Some(bytes))])
+        Ok(vec![ScalarValue::Binary(Some(self.0.take_bytes()?))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -105,10 +90,7 @@ impl Accumulator for Union {
             return exec_err!("bots wants the state that it gave");
         };
         for bytes in states.iter().flatten() {
-            let union = RoaringTreemap::deserialize_from(bytes)?;
-            for (period, bitmap) in union.bitmaps() {
-                self.add(period, bitmap.clone());
-            }
+            self.0.add_union(bytes)?;
         }
         Ok(())
     }

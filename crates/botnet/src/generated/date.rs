@@ -4,19 +4,19 @@ use terms::Day;
 
 /// A day of the proleptic Gregorian calendar, in the parts that algorithms take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Date {
+pub(crate) struct Date {
     /// Days since 1970-01-01.
     pub(super) days: i64,
-    pub(super) year: i64,
+    pub(crate) year: i64,
     /// 1 to 12.
-    pub(super) month: u32,
+    pub(crate) month: u32,
     /// 1 to 31.
     pub(super) day: u32,
 }
 
 impl Date {
     /// Every `Day` has one; arithmetic of eras of 400 years, in which no leap day is an exception.
-    pub(super) fn of(day: Day) -> Self {
+    pub(crate) fn of(day: Day) -> Self {
         let days = i64::from(day.0);
         // Counted from 1 March of year 0, so that the leap day is the last of its year.
         let shifted = days + 719_468;

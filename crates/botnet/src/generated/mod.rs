@@ -43,6 +43,7 @@ mod simda;
 mod sisron;
 mod tofsee;
 
+pub(crate) use date::Date;
 pub use date::Period;
 pub use error::GeneratedError;
 pub use family::{Generator, Names, Seed};

@@ -1,6 +1,6 @@
-//! Counting over roll-ups without SQL.
+//! Counting over roll-ups: by itself, and as what the SQL function `bots` gathers in.
 
-use roaring::RoaringBitmap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -24,6 +24,35 @@ impl Union {
         let bitmap = RoaringBitmap::deserialize_from(bytes)?;
         *self.periods.entry(period).or_default() |= bitmap;
         Ok(())
+    }
+
+    /// Takes in another one as [`Self::take_bytes`] gave it.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub fn add_union(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for (period, bitmap) in RoaringTreemap::deserialize_from(bytes)?.bitmaps() {
+            self.add(period.cast_signed(), bitmap);
+        }
+        Ok(())
+    }
+
+    /// All of it as bytes, for another worker; nothing is left. Roaring's format of 64 bits, a period above a bot's number.
+    ///
+    /// # Errors
+    /// None with what was added by this type.
+    pub fn take_bytes(&mut self) -> io::Result<Vec<u8>> {
+        let periods = std::mem::take(&mut self.periods).into_iter();
+        let union =
+            RoaringTreemap::from_bitmaps(periods.map(|(period, bots)| (period.cast_unsigned(), bots)));
+        let mut bytes = Vec::with_capacity(union.serialized_size());
+        union.serialize_into(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Bytes that it holds, about.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.periods.values().map(RoaringBitmap::serialized_size).sum::<usize>()
     }
 
     /// How many different bots.

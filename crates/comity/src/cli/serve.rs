@@ -4,10 +4,10 @@ use super::args::{Serve, ServeRole};
 use super::errors::Fault;
 use super::home::Meant;
 use super::out::{Out, counted};
-use super::{Done, Outcome};
+use super::{Done, Outcome, serve_cluster};
 use crate::node::sinkhole::{ForSinkhole, told};
 use crate::store::lock;
-use sinkhole::{Config, Sinkhole, Told};
+use sinkhole::{Config, Sinkhole, SinkholeError, Told};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -21,9 +21,8 @@ const LOOK: Duration = Duration::from_millis(500);
 pub async fn serve(meant: &Meant, args: &Serve, out: &mut Out) -> Done {
     match args.role {
         ServeRole::Sinkhole => sinkhole(meant, args, out).await,
-        role @ (ServeRole::Scheduler | ServeRole::Executor) => {
-            super::serve_cluster::serve(meant, role, &args.cluster, out).await
-        }
+        ServeRole::Scheduler => serve_cluster::scheduler(meant, &args.cluster, out).await,
+        ServeRole::Executor => serve_cluster::executor(meant, &args.cluster, out).await,
     }
 }
 
@@ -67,6 +66,7 @@ async fn sinkhole(meant: &Meant, args: &Serve, out: &mut Out) -> Done {
         Sinkhole::start(config.clone(), home, &folder, say).map_err(crate::node::error::NodeError::from)?;
     begun(&running, &config, out);
     let mut waits = true;
+    let mut lost = false;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -75,7 +75,7 @@ async fn sinkhole(meant: &Meant, args: &Serve, out: &mut Out) -> Done {
         }
         waits |= tell(&events, out);
         if !running.runs() {
-            out.talk("error: a thread of the sinkhole has ended; what was answered is in its log");
+            lost = true;
             break;
         }
         // Others may work in the home just now: then the segments wait.
@@ -105,6 +105,10 @@ async fn sinkhole(meant: &Meant, args: &Serve, out: &mut Out) -> Done {
         "stopped: {} answered, {} limited, {} slow, {} silent",
         counts.answered, counts.limited, counts.slow, counts.silent
     ));
+    if lost {
+        let why = "one of its threads has ended".into();
+        return Err(crate::node::error::NodeError::from(SinkholeError::Lost { id: config.id, why }).into());
+    }
     Ok(Outcome::Done)
 }
 

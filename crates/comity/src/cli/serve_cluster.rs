@@ -6,73 +6,86 @@
 use super::Done;
 #[cfg(feature = "cluster")]
 use super::Outcome;
-use super::args::{ClusterArgs, ServeRole};
+use super::args::ClusterArgs;
 use super::home::Meant;
 use super::out::Out;
 
 #[cfg(not(feature = "cluster"))]
-pub async fn serve(_: &Meant, _: ServeRole, _: &ClusterArgs, _: &mut Out) -> Done {
+pub async fn scheduler(_: &Meant, _: &ClusterArgs, _: &mut Out) -> Done {
     Err(crate::node::error::NodeError::NoCluster.into())
 }
 
+#[cfg(not(feature = "cluster"))]
+pub use scheduler as executor;
+
 #[cfg(feature = "cluster")]
-pub use with::serve;
+pub use with::{executor, scheduler};
 
 #[cfg(feature = "cluster")]
 mod with {
-    use super::{ClusterArgs, Done, Meant, Out, Outcome, ServeRole};
+    use super::{ClusterArgs, Done, Meant, Out, Outcome};
     use crate::cli::errors::Fault;
     use crate::node::error::NodeError;
     use crate::node::readable;
     use crate::store::{Sources, TelemetryStore, config};
     use cluster::greeting::Greeting;
-    use cluster::{ExecutorOptions, Patience, Reach, SchedulerOptions, execute, schedule};
+    use cluster::{ExecutorOptions, Patience, Reach, Readable, SchedulerOptions, execute, schedule};
     use std::net::{Ipv4Addr, SocketAddr};
 
     /// Where a scheduler listens when nothing is said; executors one port further.
     const PORT: u16 = 50_050;
 
-    /// Serves until it is told to end.
-    pub async fn serve(meant: &Meant, role: ServeRole, args: &ClusterArgs, out: &mut Out) -> Done {
+    /// Plans and hands out tasks until it is told to end.
+    pub async fn scheduler(meant: &Meant, args: &ClusterArgs, out: &mut Out) -> Done {
+        let (readable, at) = (telemetry(meant)?, listen(args, PORT));
+        out.talk(format!("scheduler at {at}"));
+        let options = SchedulerOptions { at, reach: reach(args), readable, patience: Patience::default() };
+        schedule(options, |at| ready("scheduler", at)).await.map_err(NodeError::from)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Works for a scheduler until it is told to end.
+    pub async fn executor(meant: &Meant, args: &ClusterArgs, out: &mut Out) -> Done {
+        let (readable, at) = (telemetry(meant)?, listen(args, PORT + 1));
+        let scheduler = split(&args.scheduler)?;
+        let work = args.work.clone().ok_or_else(|| {
+            Fault::usage(
+                "an executor needs a folder of its own for what tasks make",
+                "name one with --work DIR",
+            )
+        })?;
+        out.talk(format!("executor at {at}"));
+        let options = ExecutorOptions {
+            at,
+            reach: reach(args),
+            scheduler,
+            cores: args.cores,
+            work,
+            memory: args.memory.saturating_mul(1 << 20),
+            readable,
+            greeting: Greeting::ours(),
+        };
+        execute(options, |at| ready("executor", at)).await.map_err(NodeError::from)?;
+        Ok(Outcome::Done)
+    }
+
+    /// What the role may read: telemetry's store as it is configured beside the home.
+    fn telemetry(meant: &Meant) -> Result<Readable, Fault> {
         let home = (!meant.dir.as_os_str().is_empty()).then_some(meant.dir.as_path());
         let config = config::load(&Sources::of_process(home, meant.flags.clone()))?.config;
-        let telemetry = TelemetryStore::beside(config.telemetry.as_deref())?;
-        let readable = readable(&telemetry)?;
-        let reach = if args.trusted_network { Reach::TrustedNetwork } else { Reach::Loopback };
-        let port = if role == ServeRole::Scheduler { PORT } else { PORT + 1 };
-        let at = args.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let ready = |role: &'static str| {
-            move |at: SocketAddr| tracing::info!("the {role} listens at {at}; Ctrl-C ends it")
-        };
-        out.talk(format!("{:?} at {at}", role).to_lowercase());
-        let done = match role {
-            ServeRole::Scheduler => {
-                let options = SchedulerOptions { at, reach, readable, patience: Patience::default() };
-                schedule(options, ready("scheduler")).await
-            }
-            ServeRole::Executor | ServeRole::Sinkhole => {
-                let (host, port) = split(&args.scheduler)?;
-                let Some(work) = args.work.clone() else {
-                    return Err(Fault::usage(
-                        "an executor needs a folder of its own for what tasks make",
-                        "name one with --work DIR",
-                    ));
-                };
-                let options = ExecutorOptions {
-                    at,
-                    reach,
-                    scheduler: (host, port),
-                    cores: args.cores,
-                    work,
-                    memory: args.memory.saturating_mul(1 << 20),
-                    readable,
-                    greeting: Greeting::ours(),
-                };
-                execute(options, ready("executor")).await
-            }
-        };
-        done.map_err(NodeError::from)?;
-        Ok(Outcome::Done)
+        Ok(readable(&TelemetryStore::beside(config.telemetry.as_deref())?)?)
+    }
+
+    fn listen(args: &ClusterArgs, port: u16) -> SocketAddr {
+        args.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    fn reach(args: &ClusterArgs) -> Reach {
+        if args.trusted_network { Reach::TrustedNetwork } else { Reach::Loopback }
+    }
+
+    fn ready(role: &str, at: SocketAddr) {
+        tracing::info!("the {role} listens at {at}; Ctrl-C ends it");
     }
 
     fn split(scheduler: &str) -> Result<(String, u16), Fault> {

@@ -279,6 +279,7 @@ impl Node {
 
     /// What a killed process left: half-sealed objects, unnamed telemetry, leaves that wait.
     async fn recover(&self) -> Result<(), NodeError> {
+        self.telemetry.claim(&self.home, &self.state).await?;
         self.telemetry.sweep(&self.home, &self.state).await?;
         // Objects that this process writes are spared by the vault itself.
         self.vault.sweep(Timestamp(i64::MAX)).await?;

@@ -182,31 +182,28 @@ impl Node {
             act: Act::Seal,
             from: None,
         };
-        let mut all = Ingested::default();
+        let mut found = Vec::new();
         for path in sinkhole::log::closed(folder)? {
-            let done = self.ingest(vec![Source::File(path.clone())], &manner, &|_| ()).await?;
-            if done.not_sealed.is_empty() {
-                remove(&path)?;
-            }
-            all.taken.extend(done.taken);
-            all.not_sealed.extend(done.not_sealed);
+            found.push((Source::File(path.clone()), path));
         }
         for path in sinkhole::log::kept(folder)? {
             let sealed = std::fs::read(&path).map_err(|e| NodeError::file("reading", &path, e))?;
             let opened = evidence::sealed::open(&self.keys.sealing, &sealed, MOST_BODIES);
             let bytes = opened
                 .map_err(|e| NodeError::file("opening", &path, std::io::Error::other(e.to_string())))?;
-            let name = path.display().to_string();
-            let done = self.ingest(vec![Source::Bytes(name, bytes)], &manner, &|_| ()).await?;
-            remove(&path)?;
+            found.push((Source::Bytes(path.display().to_string(), bytes), path));
+        }
+        let mut all = Ingested::default();
+        for (source, path) in found {
+            let done = self.ingest(vec![source], &manner, &|_| ()).await?;
+            if done.not_sealed.is_empty() {
+                std::fs::remove_file(&path).map_err(|e| NodeError::file("removing", &path, e))?;
+            }
             all.taken.extend(done.taken);
+            all.not_sealed.extend(done.not_sealed);
         }
         Ok(all)
     }
-}
-
-fn remove(path: &Path) -> Result<(), NodeError> {
-    std::fs::remove_file(path).map_err(|e| NodeError::file("removing", path, e))
 }
 
 /// Whether the authority of this number is here, in force until the configuration's end, and names all of it.

@@ -81,16 +81,17 @@ impl Node {
         }
     }
 
-    /// Lists that changed are held against everything that is here: what may hold something is examined anew.
+    /// Lists that changed are held against everything that is here: what may hold something is examined anew. Without lists
+    /// nothing is compared, and that is remembered: what comes meanwhile is compared when there are lists again.
     pub(super) async fn compare_again(&self) -> Result<(), NodeError> {
         let ids = self.lists().await?.ids();
         let mut tx = self.state.begin().await?;
         let before: Option<Vec<ExhibitId>> = settings::get(&mut tx, COMPARED).await?;
-        if ids.is_empty() || before.as_ref() == Some(&ids) {
+        if before.unwrap_or_default() == ids {
             return Ok(());
         }
         let mut after = None;
-        loop {
+        while !ids.is_empty() {
             let page = exhibits::page(&mut tx, after.as_ref(), 1000).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);

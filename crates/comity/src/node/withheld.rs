@@ -245,10 +245,10 @@ impl Node {
     /// What is here already and on a list that came later: told, with its clock. How many.
     pub(super) async fn withhold_known(&self) -> Result<u64, NodeError> {
         let lists = self.lists().await?;
+        self.compare_again().await?;
         if lists.is_empty() {
             return Ok(0);
         }
-        self.compare_again().await?;
         let told = self.withheld().await?;
         let digests = self.digests_inside(&lists).await?;
         let lies = self.where_it_lies().await?;

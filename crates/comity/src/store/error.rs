@@ -255,6 +255,19 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+    /// The place of telemetry is another home's.
+    #[error("telemetry of another home lies in {place}: this home would take its files away")]
+    #[diagnostic(
+        code("CMT-1439"),
+        help(
+            "give each home a place of its own (`telemetry` in config.toml); only where that other home is gone for good, \
+             remove the object `comity-home` there and run the command again"
+        )
+    )]
+    Claimed {
+        /// The folder, or the bucket's URL with its prefix.
+        place: String,
+    },
     /// A bucket does not do what it was asked.
     #[error("{doing} {url} in the bucket failed: {why}")]
     #[diagnostic(

@@ -97,6 +97,12 @@ async fn a_home_answers_the_same_from_a_folder_a_bucket_and_a_cluster() {
     assert!(said(&taken).contains("\"rows\":900"), "{}", said(&taken));
     let under = folder.path().join("s3/telemetry/home-1/sightings");
     assert!(under.is_dir(), "the rows lie in the bucket");
+    let before = fs::read_dir(&under).unwrap().count();
+    let other = folder.path().join("other");
+    run(comity(&other).args(["init", "--partner", "agency"]));
+    let done = with_bucket(&mut comity(&other), &endpoint).args(["measure", "--rolled"]).output().unwrap();
+    assert!(!done.status.success() && said(&done).contains("CMT-1439"), "{}", said(&done));
+    assert_eq!(fs::read_dir(&under).unwrap().count(), before, "another home took nothing away");
     assert_eq!(fs::read_dir(home.join("telemetry")).unwrap().count(), 0, "and not in the home");
 
     let rolled = |more: &[(&str, &str)]| {
@@ -146,6 +152,26 @@ async fn a_home_answers_the_same_from_a_folder_a_bucket_and_a_cluster() {
     fs::write(&file, bytes).unwrap();
     let done = bucketed().arg("verify").stdin(Stdio::null()).output().unwrap();
     assert_eq!(done.status.code(), Some(4), "{}", said(&done));
+}
+
+#[test]
+fn a_folder_outside_of_homes_is_the_first_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = folder.path().join("shared");
+    let within = |name: &str| {
+        let mut command = comity(&folder.path().join(name));
+        command.env("COMITY_TELEMETRY", format!("file://{}", shared.display()));
+        command
+    };
+    run(within("first").args(["init", "--partner", "company"]));
+    let log = folder.path().join("log.ndjson");
+    fs::write(&log, sinkhole_log(1, 20)).unwrap();
+    run(within("first").arg("ingest").arg(&log));
+    run(comity(&folder.path().join("second")).args(["init", "--partner", "agency"]));
+    let done = within("second").args(["measure", "--rolled"]).output().unwrap();
+    assert!(!done.status.success() && said(&done).contains("CMT-1439"), "{}", said(&done));
+    run(within("first").args(["measure", "--rolled"]));
+    run(within("first").arg("verify"));
 }
 
 #[test]

@@ -365,3 +365,32 @@ async fn what_was_not_compared_is_not_released() {
         assert!(error.to_string().contains(why), "{error}");
     }
 }
+
+/// Lists taken away and put back: what came meanwhile was held against nothing, and is when they are there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_while_there_were_no_lists_is_compared_when_they_are_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = [&b"\xff\xd8\xff\xe0\0\x04ab"[..], &[0x55; 900], b"\xff\xd9"].concat();
+    let list = list_of(folder.path(), &picture);
+    let node = home_with(folder.path(), &list).await;
+    take_in(&node, "first.txt", b"words").await;
+    node.analyze(&|_| ()).await.unwrap();
+    node.close().await.unwrap();
+
+    let config = folder.path().join("home/config.toml");
+    let with = std::fs::read_to_string(&config).unwrap();
+    let without: String =
+        with.lines().filter(|l| !l.starts_with("withheld")).map(|l| format!("{l}\n")).collect();
+    std::fs::write(&config, without).unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    let node = Node::open(&options, "test").await.unwrap();
+    let document = take_in(&node, "a.pdf", &pdf_with(&picture)).await.taken[0].exhibit;
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(!is_withheld(&on(&node, document).await, true), "there is no list");
+    node.close().await.unwrap();
+
+    std::fs::write(&config, with).unwrap();
+    let node = Node::open(&options, "test").await.unwrap();
+    node.analyze(&|_| ()).await.unwrap();
+    assert!(is_withheld(&on(&node, document).await, true));
+}

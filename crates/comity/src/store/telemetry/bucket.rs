@@ -6,7 +6,7 @@
 use crate::store::StoreError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, path::Path};
 use sha2::{Digest as _, Sha256};
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -83,6 +83,25 @@ impl Bucket {
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
         let put = self.store.put(&self.within(path), PutPayload::from(bytes)).await;
         put.map(|_| ()).map_err(self.failed("writing", path))
+    }
+
+    /// Writes a small file unless there is one, and says what stands there now.
+    pub async fn put_once(&self, path: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let at = self.within(path);
+        let put = self.store.put_opts(&at, PutPayload::from(bytes.clone()), PutMode::Create.into()).await;
+        match put {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => self.read(path).await,
+            // A store without conditional writes: two homes that begin in the same moment are not told apart there.
+            Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
+                match self.store.head(&at).await {
+                    Ok(_) => {}
+                    Err(object_store::Error::NotFound { .. }) => self.put(path, bytes).await?,
+                    Err(e) => return Err(self.failed("reading", path)(e)),
+                }
+                self.read(path).await
+            }
+            Err(e) => Err(self.failed("writing", path)(e)),
+        }
     }
 
     /// Every byte of a file.

@@ -8,7 +8,7 @@
 
 mod bucket;
 
-use super::state::{State, manifest, manifest::TelemetryFile};
+use super::state::{State, manifest, manifest::TelemetryFile, settings};
 use super::{Home, StoreError, files};
 pub use bucket::{Bucket, credentials_from};
 use object_store::ObjectStore;
@@ -21,6 +21,11 @@ use std::{
 };
 use terms::{Digest, ExhibitId, Timestamp};
 use uuid::Uuid;
+
+/// The name under which a place outside of a home says whose it is.
+const MARK: &str = "comity-home";
+/// The setting with the id that stands there.
+const OWNER: &str = "telemetry-owner";
 
 /// Where telemetry rests.
 #[derive(Debug, Clone)]
@@ -218,6 +223,35 @@ impl TelemetryStore {
         Ok(TelemetryFile { path, table: table.to_owned(), exhibit, part, records, size, span, sha256 })
     }
 
+    /// Makes sure that a place outside of the home is this home's and no other's, for [`Self::sweep`] takes away what this
+    /// home does not know. Who comes first owns it.
+    ///
+    /// Errors: CMT-1439 where it is another home's; CMT-1009, CMT-1437.
+    pub async fn claim(&self, home: &Home, state: &State) -> Result<(), StoreError> {
+        if self.folder().is_some_and(|root| root == home.telemetry()) {
+            return Ok(());
+        }
+        let mut tx = state.begin().await?;
+        let owner = match settings::get::<String>(&mut tx, OWNER).await? {
+            Some(owner) => owner,
+            None => {
+                let owner = Uuid::now_v7().to_string();
+                settings::put(&mut tx, OWNER, &owner).await?;
+                owner
+            }
+        };
+        // First remembered, then written: a kill in between leaves an id that nobody has seen.
+        tx.commit().await?;
+        let (there, place) = match &self.place {
+            Place::Folder(root) => {
+                let failed = |e| StoreError::io("claiming", root, e);
+                (mark(root, owner.as_bytes()).map_err(failed)?, root.display().to_string())
+            }
+            Place::Bucket(bucket) => (bucket.put_once(MARK, owner.clone().into()).await?, bucket.url("")),
+        };
+        if there == owner.as_bytes() { Ok(()) } else { Err(StoreError::Claimed { place }) }
+    }
+
     /// Takes away telemetry files that no row names, and everything in `tmp/`. To be called by the owner of the home
     /// while nothing is being written (at the start): what is being written has no row yet.
     pub async fn sweep(&self, home: &Home, state: &State) -> Result<Swept, StoreError> {
@@ -255,6 +289,24 @@ impl TelemetryStore {
             Place::Bucket(bucket) => bucket.list().await,
         }
     }
+}
+
+/// Writes the mark of a folder unless there is one, whole or not at all, and says what stands there now.
+fn mark(root: &Path, owner: &[u8]) -> io::Result<Vec<u8>> {
+    let path = root.join(MARK);
+    if !path.exists() {
+        files::make_folders(root)?;
+        let draft = root.join(format!("{MARK}-{}", Uuid::now_v7()));
+        fs::write(&draft, owner)?;
+        File::open(&draft)?.sync_all()?;
+        let linked = fs::hard_link(&draft, &path);
+        fs::remove_file(&draft)?;
+        match linked {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => files::sync_folder(root)?,
+        }
+    }
+    fs::read(path)
 }
 
 fn in_folder(root: &Path) -> Result<Vec<(String, u64)>, StoreError> {
