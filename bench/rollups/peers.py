@@ -1,14 +1,19 @@
 """The same questions of Polars and DuckDB on the same rows in memory, one thread each."""
 
-import resource
-import sys
 import os
+import sys
 
 os.environ["POLARS_MAX_THREADS"] = "1"
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../peers"))
+from figure import cpu, peer  # noqa: E402
+
 import duckdb
 import numpy
 import polars
 import pyarrow
+
+SCAN = "bots per channel, day and country, by scan"
+RECAPTURE = "recapture on the next day"
 
 DAYS, FIRST, CHANNELS, PLACES = 28, 20485, 50, 60
 
@@ -20,10 +25,6 @@ def mixed(n):
         z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
         return z ^ (z >> numpy.uint64(31))
 
-
-def cpu():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def table(rows):
@@ -56,9 +57,10 @@ def table(rows):
     )
 
 
-def told(what, rows, before):
+def told(what, who, rows, before):
     seconds = cpu() - before
-    print(f"{what}: {seconds:.3f} CPU-s, {rows / seconds / 1e6:.2f} M rows per CPU-s")
+    print(f"{who}, {what}: {seconds:.3f} CPU-s, {rows / seconds / 1e6:.2f} M rows per CPU-s")
+    peer(what, who, rows / seconds, "rows/CPU-s")
 
 
 def main():
@@ -68,13 +70,13 @@ def main():
     frame = polars.from_arrow(arrow)
     before = cpu()
     out = frame.group_by("day", "channel", "place").agg(polars.col("bot").n_unique().alias("bots"))
-    told(f"Polars {polars.__version__} by scan", rows, before)
+    told(SCAN, f"Polars {polars.__version__}", rows, before)
     bots = out.sort("day", "channel", "place")["bots"].to_list()
     print(len(bots), "groups, checksum", sum(b * (i % 1000) for i, b in enumerate(bots, 1)))
     before = cpu()
     seen = frame.select("day", "bot").unique()
     again = seen.join(seen.with_columns(polars.col("day") - 1), on=["day", "bot"]).height
-    told("Polars recapture of the next day", rows, before)
+    told(RECAPTURE, f"Polars {polars.__version__}", rows, before)
     print(seen.height, "(bot, day),", again, "seen again")
     del frame, seen
 
@@ -85,14 +87,14 @@ def main():
     got = duck.execute(
         "SELECT day, channel, place, count(DISTINCT bot) FROM sightings GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    told(f"DuckDB {duckdb.__version__} by scan", rows, before)
+    told(SCAN, f"DuckDB {duckdb.__version__}", rows, before)
     print(len(got), "groups, checksum", sum(r[3] * (i % 1000) for i, r in enumerate(got, 1)))
     before = cpu()
     got = duck.execute(
         "WITH seen AS (SELECT DISTINCT day, bot FROM sightings) "
         "SELECT count(*) FROM seen a JOIN seen b ON a.bot = b.bot AND b.day = a.day + 1"
     ).fetchall()
-    told("DuckDB recapture of the next day", rows, before)
+    told(RECAPTURE, f"DuckDB {duckdb.__version__}", rows, before)
     print(got[0][0], "seen again")
 
 

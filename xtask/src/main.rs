@@ -1,5 +1,7 @@
 //! The commands of this workspace. `cargo xtask demo` runs the main job, `cargo xtask test` proves it.
 
+mod botnet;
+
 use std::env;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -20,6 +22,9 @@ cargo xtask <command> [-- arguments]
   bench malware [--files FOLDER] [--rules FOLDER] [--python PYTHON] [--small]
           the table of ours beside peers, processor time; what is not named is fetched by name into the cache
           (programs, peers) or generated (rules, documents)
+  bench botnet [PROGRAM]… [--python PYTHON] [--small]
+          readers, beacons, rollups, shadowserver, routing, sinkhole, population one after the other, and one table of ours
+          beside peers; a peer that is not here is told so; the peers' Python is made in the cache where none is named
   oracle malware [--files FOLDER]… [--rules FOLDER] [--python PYTHON] [--small]
           the laboratory held against other readers, file by file; fails where a difference has no listed reason
   comity  build and run `comity` with the arguments after `--`
@@ -174,9 +179,12 @@ fn quality_botnet() -> bool {
 /// Benchmarks are a workspace of their own, beside this one.
 fn bench(rest: &[String]) -> bool {
     let [subject, given @ ..] = rest else {
-        eprintln!("say of what: cargo xtask bench malware");
+        eprintln!("say of what: cargo xtask bench malware, or cargo xtask bench botnet");
         return false;
     };
+    if subject == "botnet" {
+        return botnet::bench(given);
+    }
     if subject != "malware" {
         eprintln!("`{subject}` has its own program: cd bench && cargo run --release --bin {subject}");
         return false;

@@ -1,12 +1,14 @@
 //! How fast the readers of crate `botnet` are: lines and bytes per CPU-second, on inputs that are made here.
 //!
 //! `readers` measures; `readers scan FLOWS` reads a port scan that is made as it is read and tells the largest memory;
-//! `readers rows FILE` prints every row of a file, to hold it against another program's.
+//! `readers rows FILE` prints every row of a file, to hold it against another program's. `--small` reads less.
 
 #![allow(dead_code, unused_imports, reason = "modules of another crate, of which not all is used here")]
 
 #[path = "../../../crates/botnet/src/decompress.rs"]
 mod decompress;
+#[path = "../../figure.rs"]
+mod figure;
 mod inputs;
 #[path = "../../../crates/botnet/src/read/mod.rs"]
 mod read;
@@ -24,6 +26,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::io::{BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::path::Path;
 use terms::ExhibitKind;
 
 fn main() {
@@ -37,7 +40,8 @@ fn main() {
 
 fn measure() {
     let mut conn = Vec::new();
-    let lines = 1_500_000;
+    let lines = if figure::small() { 200_000 } else { 1_500_000 };
+    let mut rounds = Vec::new();
     inputs::conn_log(lines, &mut conn);
     for round in 1..=3 {
         let mut columns = Columns::default();
@@ -47,18 +51,21 @@ fn measure() {
             }
         });
         assert_eq!(columns.finish(), lines);
+        rounds.push(lines as f64 / spent);
         println!(
             "conn.log to columns, round {round}: {:.2} M lines/CPU-s, {:.0} MB/CPU-s",
             lines as f64 / spent / 1e6,
             conn.len() as f64 / spent / 1e6
         );
     }
+    figure::ours(CONN, figure::middle(rounds), "lines/CPU-s", 1.6e6);
+    beside(&conn, "conn.log", &[(CONN, "DuckDB"), (CONN, "Polars")]);
     for (name, kind, make) in [
         ("conn.log JSON", ExhibitKind::ZeekConn, inputs::conn_json as fn(usize, &mut Vec<u8>)),
         ("http.log", ExhibitKind::ZeekHttp, inputs::http_log),
     ] {
         let mut bytes = Vec::new();
-        let lines = 500_000;
+        let lines = if figure::small() { 100_000 } else { 500_000 };
         make(lines, &mut bytes);
         let mut rows = 0;
         let spent = run(kind, &bytes, &mut |_| rows += 1);
@@ -68,11 +75,12 @@ fn measure() {
             lines as f64 / spent / 1e6,
             bytes.len() as f64 / spent / 1e6
         );
+        figure::ours(&format!("Zeek {name} to rows"), lines as f64 / spent, "lines/CPU-s", 0.0);
     }
     drop(conn);
     for (name, size) in [("small packets", 200), ("mixed", 700)] {
         let mut capture = Vec::new();
-        inputs::capture(200 << 20, size, &mut capture);
+        inputs::capture(if figure::small() { 20 << 20 } else { 200 << 20 }, size, &mut capture);
         let mut rows = [0u64; 5];
         let spent = run(ExhibitKind::Pcap, &capture, &mut |row| {
             rows[match row {
@@ -91,7 +99,28 @@ fn measure() {
             rows[2],
             rows[3]
         );
+        let row = format!("pcap, {name}, flows, DNS, HTTP and TLS");
+        figure::ours(&row, capture.len() as f64 / spent, "bytes/CPU-s", 50e6);
+        beside(&capture, &format!("{row}.pcap"), &[(&row, "tshark"), (&row, "Suricata")]);
     }
+}
+
+/// The row of the conn log.
+const CONN: &str = "Zeek conn.log to columns";
+
+/// The peers on the same bytes, from a file; what is in `rows` is told of where there is no Python.
+fn beside(bytes: &[u8], name: &str, rows: &[(&str, &str)]) {
+    let folder = std::env::temp_dir().join(format!("comity-readers-{}", std::process::id()));
+    let file = folder.join(name);
+    let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, bytes));
+    match written {
+        Ok(()) => {
+            let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py"));
+            figure::python(script, &[file.as_os_str()], rows);
+        }
+        Err(e) => rows.iter().for_each(|(what, who)| figure::missing(what, who, &e.to_string())),
+    }
+    let _ = std::fs::remove_dir_all(&folder);
 }
 
 /// A scan of that many flows, none of which is answered.

@@ -1,9 +1,12 @@
 //! Bots per channel, day and country: gathered from rows, and counted from roll-ups; bots of a day that come back the next.
 //!
 //! `cargo run --release -p comity-bench-rollups -- [MILLIONS]`: one thread, processor seconds of the whole process, rows in
-//! memory on both sides. `python3 rollups/peers.py [MILLIONS]` asks the same of Polars and DuckDB on the same rows (the
-//! same generator, the same counts printed).
+//! memory on both sides. `rollups/peers.py` asks the same of Polars and DuckDB on the same rows (the same generator, the same
+//! counts printed). `--small` takes a million.
 
+#[path = "../../figure.rs"]
+#[allow(dead_code, reason = "not every program has every kind of line")]
+mod figure;
 #[path = "../../../crates/botnet/src/rollup/gather.rs"]
 #[allow(dead_code, reason = "the store has more uses for it")]
 mod gather;
@@ -42,6 +45,9 @@ fn made(i: u64, rows: u64) -> (u64, u64, u64, u64) {
     (bot, day, channel, place)
 }
 
+const SCAN: &str = "bots per channel, day and country, by scan";
+const RECAPTURE: &str = "recapture on the next day";
+
 fn pseudonym(bot: u64) -> String {
     format!("p:{:016x}{:016x}", mixed(bot ^ 1), mixed(bot ^ 2))
 }
@@ -51,12 +57,14 @@ fn cpu() -> f64 {
     t.tv_sec as f64 + t.tv_nsec as f64 / 1e9
 }
 
-fn per_second(what: &str, rows: u64, seconds: f64) {
+fn per_second(what: &str, rows: u64, seconds: f64, asked: f64) {
+    figure::ours(what, rows as f64 / seconds, "rows/CPU-s", asked);
     println!("{what}: {seconds:.3} CPU-s, {:.1} M rows per CPU-s", rows as f64 / seconds / 1e6);
 }
 
 fn main() {
-    let millions: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10);
+    let millions: u64 =
+        std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(if figure::small() { 1 } else { 10 });
     let rows = millions * 1_000_000;
     let channels: Vec<String> = (0..=CHANNELS).map(|n| format!("c{n}.example")).collect();
     let places: Vec<String> = (0..PLACES)
@@ -83,7 +91,7 @@ fn main() {
         gatherer.push(&row).expect("numbers are left");
     }
     let (days, named) = gatherer.finish();
-    per_second("gathered from rows (numbers, bitmaps, counts)", rows, cpu() - before);
+    per_second(SCAN, rows, cpu() - before, 7.4e6);
     let pairs: u64 = days.iter().map(|d| d.bots.len()).sum();
     let bytes: Vec<(i64, Vec<u8>)> = days
         .iter()
@@ -113,7 +121,7 @@ fn main() {
         })
         .sum();
     assert_eq!(counted, pairs);
-    per_second("counted per channel, day and country from roll-ups", rows, cpu() - before);
+    per_second("bots per channel, day and country, from roll-ups", rows, cpu() - before, 100e6);
 
     let before = cpu();
     let mut all = Union::default();
@@ -121,7 +129,7 @@ fn main() {
         all.add_bytes(PERIOD, b).expect("a bitmap");
     }
     assert_eq!(all.bots(), named.len() as u64);
-    per_second("different bots of the month from roll-ups", rows, cpu() - before);
+    per_second("different bots of the month, from roll-ups", rows, cpu() - before, 0.0);
 
     // Recapture: bots of a day that were seen on the next one.
     let before = cpu();
@@ -134,8 +142,12 @@ fn main() {
         .map(|(day, bots)| by_day.get(&(day + 1)).map_or(0, |next| bots.intersection_len(next)))
         .sum();
     let joined: u64 = by_day.values().map(RoaringBitmap::len).sum();
-    per_second("recapture of the next day from roll-ups, rows", rows, cpu() - before);
+    per_second(RECAPTURE, rows, cpu() - before, 20e6);
     println!("{joined} (bot, day), {again} seen again the next day");
+
+    let script = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py"));
+    let peers = [(SCAN, "Polars"), (RECAPTURE, "Polars"), (SCAN, "DuckDB"), (RECAPTURE, "DuckDB")];
+    figure::python(script, &[millions.to_string().as_ref()], &peers);
 }
 
 /// The same sum as the peers print: of each group's bots times its place in the order.

@@ -1,7 +1,10 @@
 //! How fast reports of infected machines are read: events per CPU-second, `cargo run --release -p comity-bench-shadowserver`
-//! in `bench/`. The report is made here, with the columns of a real one; `--write FILE` writes it for a peer
-//! (`peers/intelmq_shadowserver.py`), `--file FILE` reads a report of your own.
+//! in `bench/`. The report is made here, with the columns of a real one; `--file FILE` reads a report of
+//! your own, `--small` less of it. Peers read the same bytes (`peers.py`).
 
+#[path = "../../figure.rs"]
+#[allow(dead_code, reason = "not every program has every kind of line")]
+mod figure;
 #[path = "../../../crates/exchange/src/line.rs"]
 #[allow(dead_code)]
 mod line;
@@ -18,20 +21,39 @@ const EVENTS: u32 = 1_000_000;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["--write", file] => std::fs::write(file, report(EVENTS / 20)).expect("a file that can be written"),
         ["--file", file] => {
             let bytes = std::fs::read(file).expect("a file that can be read");
             let kind = reports::recognise(&bytes).expect("a report");
             measure(file, kind, &bytes);
         }
         _ => {
-            measure("Shadowserver, sinkhole report", ExhibitKind::Shadowserver, report(EVENTS).as_bytes());
-            measure("CTIP", ExhibitKind::Ctip, feed(EVENTS / 2).as_bytes());
+            let events = if figure::small() { EVENTS / 10 } else { EVENTS };
+            let text = report(events);
+            measure(REPORT, ExhibitKind::Shadowserver, text.as_bytes());
+            beside(text.as_bytes());
+            measure("CTIP feed", ExhibitKind::Ctip, feed(events / 2).as_bytes());
         }
     }
 }
 
+const REPORT: &str = "Shadowserver, sinkhole report";
+
+/// The peers on the same report, from a file.
+fn beside(report: &[u8]) {
+    let rows = [(REPORT, "IntelMQ"), (REPORT, "DuckDB"), (REPORT, "Python's csv")];
+    let file = std::env::temp_dir().join(format!("comity-shadowserver-{}.csv", std::process::id()));
+    match std::fs::write(&file, report) {
+        Ok(()) => {
+            let script = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py"));
+            figure::python(script, &[file.as_os_str()], &rows);
+        }
+        Err(e) => rows.iter().for_each(|(what, who)| figure::missing(what, who, &e.to_string())),
+    }
+    let _ = std::fs::remove_file(&file);
+}
+
 fn measure(name: &str, kind: ExhibitKind, bytes: &[u8]) {
+    let mut rounds = Vec::new();
     for round in 1..=3 {
         let before = spent();
         let (mut events, mut check) = (0u64, 0u64);
@@ -42,6 +64,7 @@ fn measure(name: &str, kind: ExhibitKind, bytes: &[u8]) {
             ControlFlow::Continue(())
         });
         let took = spent() - before;
+        rounds.push(events as f64 / took);
         println!(
             "{name}, round {round}: {events} events, {:.0} events/CPU-s, {:.0} MB/CPU-s ({check}; left out: {:?})",
             events as f64 / took,
@@ -49,6 +72,7 @@ fn measure(name: &str, kind: ExhibitKind, bytes: &[u8]) {
             summary.map(|s| s.skipped)
         );
     }
+    figure::ours(name, figure::middle(rounds), "events/CPU-s", 250e3);
 }
 
 fn spent() -> f64 {

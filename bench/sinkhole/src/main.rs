@@ -6,6 +6,9 @@
 //! The pseudonyms are the node's own (`privacy`, taken by path: its other parts need a long build).
 
 mod error;
+#[path = "../../figure.rs"]
+#[allow(dead_code, reason = "not every program has every kind of line")]
+mod figure;
 #[path = "../../../crates/privacy/src/key.rs"]
 mod key;
 mod load;
@@ -107,13 +110,17 @@ fn spent(pids: &[u32]) -> f64 {
         .sum()
 }
 
-fn measure(what: &str, pids: &[u32], load: impl FnOnce() -> u64) {
+const EACH: &str = "sinkhole, HTTP, a connection each";
+const KEPT: &str = "sinkhole, HTTP, 16 on a connection";
+
+fn measure(what: &str, pids: &[u32], load: impl FnOnce() -> u64) -> f64 {
     let before = spent(pids);
     let done = load();
     // What was taken is made durable within the next commit: it counts.
     std::thread::sleep(std::time::Duration::from_millis(600));
     let seconds = spent(pids) - before;
     println!("| {what} | {done} | {seconds:.2} | {:.0} |", done as f64 / seconds);
+    done as f64 / seconds
 }
 
 fn main() {
@@ -121,7 +128,8 @@ fn main() {
     if args.get(1).is_some_and(|a| a == "serve") {
         return serve(Path::new(&args[2]));
     }
-    let hits: u64 = args.get(1).and_then(|a| a.parse().ok()).unwrap_or(200_000);
+    let hits: u64 =
+        args.get(1).and_then(|a| a.parse().ok()).unwrap_or(if figure::small() { 10_000 } else { 200_000 });
     println!("| what | done | CPU-s of the server | per CPU-s |\n|---|---|---|---|");
     let folder = tempfile::tempdir().expect("a folder");
     let me = std::env::current_exe().expect("this program");
@@ -138,11 +146,21 @@ fn main() {
     let mut at = line.split_whitespace().filter_map(|a| a.parse::<SocketAddr>().ok());
     let (http, dns) = (at.next().expect("HTTP"), at.next().expect("DNS"));
     let ours = [child.id()];
+    let mut rounds: [Vec<f64>; 3] = Default::default();
     for round in 1..=3 {
-        measure(&format!("sinkhole, a connection each ({round})"), &ours, || load::http(http, hits, 1));
-        measure(&format!("sinkhole, 16 on a connection ({round})"), &ours, || load::http(http, hits, 16));
-        measure(&format!("sinkhole, DNS answers ({round})"), &ours, || load::dns(dns, hits * 5));
+        let [each, kept, asked] = &mut rounds;
+        each.push(measure(&format!("sinkhole, a connection each ({round})"), &ours, || {
+            load::http(http, hits, 1)
+        }));
+        kept.push(measure(&format!("sinkhole, 16 on a connection ({round})"), &ours, || {
+            load::http(http, hits, 16)
+        }));
+        asked.push(measure(&format!("sinkhole, DNS answers ({round})"), &ours, || load::dns(dns, hits * 5)));
     }
+    let [each, kept, asked] = rounds.map(figure::middle);
+    figure::ours(EACH, each, "hits/CPU-s", 40e3);
+    figure::ours(KEPT, kept, "hits/CPU-s", 0.0);
+    figure::ours("sinkhole, DNS", asked, "answers/CPU-s", 200e3);
     drop(child.stdin.take().map(|mut i| i.write_all(b"\n")));
     child.wait().expect("its end");
     let checked = sinkhole::log::check(&log).expect("a chain that holds");
@@ -150,15 +168,20 @@ fn main() {
     match peer::Nginx::start(folder.path()) {
         Some(nginx) => {
             let pids = nginx.pids();
+            let (mut each, mut kept) = (Vec::new(), Vec::new());
             for round in 1..=3 {
-                measure(&format!("nginx, a connection each ({round})"), &pids, || {
+                each.push(measure(&format!("nginx, a connection each ({round})"), &pids, || {
                     load::http(nginx.at, hits, 1)
-                });
-                measure(&format!("nginx, 16 on a connection ({round})"), &pids, || {
+                }));
+                kept.push(measure(&format!("nginx, 16 on a connection ({round})"), &pids, || {
                     load::http(nginx.at, hits, 16)
-                });
+                }));
             }
+            figure::peer(EACH, "nginx", figure::middle(each), "hits/CPU-s");
+            figure::peer(KEPT, "nginx", figure::middle(kept), "hits/CPU-s");
         }
-        None => println!("nginx is not here: its rows are missing"),
+        None => {
+            [EACH, KEPT].iter().for_each(|what| figure::missing(what, "nginx", "it cannot be started here"))
+        }
     }
 }
