@@ -79,7 +79,7 @@ fn gather(line: &str, rows: &mut Vec<Row>) -> bool {
         ["#figure", what, "ours", value, unit, asked] => {
             let row = row(what, rows);
             row.ours = value.parse().unwrap_or(0.0);
-            unit.clone_into(&mut row.unit);
+            row.unit = (*unit).to_owned();
             row.asked = asked.parse().unwrap_or(0.0);
         }
         ["#figure", what, who, value, ..] => {
