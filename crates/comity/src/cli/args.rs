@@ -475,7 +475,7 @@ pub struct Act {
     /// What to make of it instead of packages.
     #[arg(value_enum)]
     pub what: Option<ActWhat>,
-    /// Who is asked about a sinkhole: a mail address.
+    /// Who is asked about a sinkhole, and who gets answers to notices: a mail address.
     #[arg(long, value_name = "MAIL", required_if_eq("what", "sinkhole"))]
     pub contact: Option<String>,
     /// Address that a sinkhole listens on and answers with (repeatable).
@@ -487,6 +487,24 @@ pub struct Act {
     /// Show what would be written.
     #[arg(long)]
     pub dry_run: bool,
+    /// `notify`: networks in a thousand that are told later, so that the effect can be measured.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=500))]
+    pub later: u16,
+    /// `notify`: a table of places that holds from a day on (repeatable); default: the home's own, for all times.
+    #[arg(long, value_name = "DATE=FILE", value_parser = dated)]
+    pub places: Vec<(Timestamp, PathBuf)>,
+    /// `notify`: note that this notice arrived.
+    #[arg(long, value_name = "NOTICE", conflicts_with = "bounced")]
+    pub arrived: Option<String>,
+    /// `notify`: note that this notice came back.
+    #[arg(long, value_name = "NOTICE")]
+    pub bounced: Option<String>,
+}
+
+fn dated(text: &str) -> Result<(Timestamp, PathBuf), String> {
+    let (day, file) = text.split_once('=').ok_or("write DATE=FILE, as 2026-03-01=places.mmdb")?;
+    let day: terms::Day = day.parse().map_err(|e: terms::TimeError| e.to_string())?;
+    Ok((day.start(), PathBuf::from(file)))
 }
 
 /// What `act` makes of a plan instead of packages.
@@ -494,6 +512,8 @@ pub struct Act {
 pub enum ActWhat {
     /// The configurations of this partner's sinkholes, one for each authority.
     Sinkhole,
+    /// A notice for each recipient of its own victims.
+    Notify,
 }
 
 /// A role of `comity serve`.

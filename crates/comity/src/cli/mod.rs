@@ -24,6 +24,7 @@ mod labels;
 mod laboratory;
 mod matching;
 mod named;
+mod notifying;
 mod operation;
 mod out;
 mod partners;

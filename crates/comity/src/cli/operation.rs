@@ -6,7 +6,7 @@ use super::home::Meant;
 use super::laboratory::more;
 use super::out::{Out, Table, count, counted, money};
 use super::progress::Progress;
-use super::{Done, Outcome};
+use super::{Done, Outcome, notifying};
 use crate::node::Node;
 use crate::node::act::{ActReport, PackedReport};
 use crate::node::error::NodeError;
@@ -191,6 +191,9 @@ fn floor(floor: &Floor, plan: &Plan, out: &mut Out) {
 
 /// Writes one package for each addressee.
 pub async fn act(meant: &Meant, args: &Act, out: &mut Out) -> Done {
+    if args.what == Some(ActWhat::Notify) {
+        return notifying::notify(meant, args, out).await;
+    }
     let node = meant.open("act").await?;
     if args.what == Some(ActWhat::Sinkhole) {
         let done = sinkholes(&node, args, out).await;

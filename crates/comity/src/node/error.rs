@@ -165,6 +165,26 @@ pub enum NodeError {
         /// The mending.
         help: &'static str,
     },
+    /// A plan of which recipients were told into this folder before.
+    #[error("`{}` is there already: recipients of this plan were told from it", folder.display())]
+    #[diagnostic(
+        code("CMT-1473"),
+        help("name another folder with --out; the earlier notices stand in `awaited.json`")
+    )]
+    Notified {
+        /// The folder.
+        folder: std::path::PathBuf,
+    },
+    /// A release that is no notice.
+    #[error("`{release}` is no notice of this home")]
+    #[diagnostic(
+        code("CMT-1474"),
+        help("the ids stand in `awaited.json` beside the messages, and begin with `notice-`")
+    )]
+    NoNotice {
+        /// What was named.
+        release: String,
+    },
     /// Refused by an agreement.
     #[error("refused: {sentence}")]
     #[diagnostic(

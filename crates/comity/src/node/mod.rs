@@ -28,6 +28,7 @@ pub mod label;
 pub mod matching;
 pub mod measure;
 pub mod noisy;
+pub mod notify;
 mod payload;
 pub mod people;
 pub mod plan;

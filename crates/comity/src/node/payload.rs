@@ -312,7 +312,7 @@ impl Node {
     }
 
     /// Resolving pseudonyms is an act on the exhibits they came from.
-    async fn note_reveal(
+    pub(super) async fn note_reveal(
         &self,
         exhibits: &BTreeSet<ExhibitId>,
         why: &str,

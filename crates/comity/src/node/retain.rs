@@ -6,6 +6,7 @@
 
 use super::Node;
 use super::error::NodeError;
+use super::notify;
 use super::share::KeptRelease;
 use crate::store::exhibits;
 use crate::store::records::{self, Record};
@@ -84,7 +85,7 @@ pub struct ErasureProof {
 }
 
 impl Node {
-    /// The received releases that have a date, earliest first. With a second person, what is due is erased.
+    /// The received releases and own notices that have a date, earliest first. With a second person, what is due is erased.
     ///
     /// # Errors
     /// CMT-1180 eyes; what is held is no error and is listed with its date.
@@ -95,7 +96,12 @@ impl Node {
         let all: Vec<Record<KeptRelease>> = records::RELEASES.all(&mut conn).await?;
         drop(conn);
         let mut out = Vec::new();
-        for record in all.into_iter().filter(|r| r.body.record.header.to == self.partner) {
+        for record in all.into_iter().filter(|r| {
+            let header = &r.body.record.header;
+            // What a notice told of victims goes here too, when its day has come.
+            let notice = header.from == self.partner && header.release.as_str().starts_with(notify::PREFIX);
+            header.to == self.partner || notice
+        }) {
             let Some(erase_by) = record.body.erase_by else { continue };
             let mut one = self.retained(&record, erase_by, now).await?;
             for id in &one.exhibits {
@@ -108,7 +114,13 @@ impl Node {
                 let clauses = record.body.record.header.clauses.clone();
                 let ids: BTreeSet<ExhibitId> = one.exhibits.iter().copied().collect();
                 self.erase_these(&record.id, ids, Why::Clauses(clauses), second).await?;
-                one.proof = Some(self.proof_of_erasure(&record, &one).await?);
+                if record.body.record.header.to == self.partner {
+                    one.proof = Some(self.proof_of_erasure(&record, &one).await?);
+                } else {
+                    let mut tx = self.state.begin().await?;
+                    records::RELEASES.set_status(&mut tx, &record.id, "erased", now).await?;
+                    tx.commit().await?;
+                }
                 one.standing = Standing::Erased;
             }
             out.push(one);

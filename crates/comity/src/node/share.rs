@@ -426,7 +426,7 @@ impl Node {
         Ok(())
     }
 
-    async fn keep_release(
+    pub(super) async fn keep_release(
         &self,
         record: &ReleaseRecord,
         (exhibit, commitment, size): (ExhibitId, Commitment, u64),

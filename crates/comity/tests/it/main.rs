@@ -23,6 +23,7 @@ mod hostile;
 mod labels;
 mod laboratory;
 mod matching;
+mod notify;
 mod proof;
 mod real;
 mod refusals;

@@ -1,0 +1,82 @@
+//! `act PLAN notify`: who would be told, who was, and which receipts came.
+
+use super::args::Act;
+use super::errors::Fault;
+use super::home::Meant;
+use super::out::{Out, Table, count, counted};
+use super::progress::Progress;
+use super::{Done, Outcome};
+use crate::node::error::Ending;
+use crate::node::notify::{NotifyReport, Wish};
+
+/// Networks of one reason that people get; programs get all.
+const SHOWN: usize = 8;
+
+/// Tells recipients of a plan's victims, or notes what became of a notice.
+pub(super) async fn notify(meant: &Meant, args: &Act, out: &mut Out) -> Done {
+    let receipt = args.arrived.as_ref().map(|r| (r, true)).or(args.bounced.as_ref().map(|r| (r, false)));
+    if let Some((release, arrived)) = receipt {
+        let node = meant.open("act").await?;
+        node.noted_arrival(release, arrived).await?;
+        node.close().await?;
+        let what = if arrived { "arrived" } else { "came back" };
+        out.line(format!("notice {release}: noted on the ledger that it {what}"));
+        return Ok(Outcome::Done);
+    }
+    let contact = match &args.contact {
+        Some(contact) => contact.clone(),
+        // Nothing leaves on a dry run: the place of the address is held.
+        None if args.dry_run => "notices@home.example".into(),
+        None => {
+            return Err(Fault::usage("no address for answers is given", "name it with --contact ADDRESS"));
+        }
+    };
+    let wish = Wish { later: args.later, places: args.places.clone(), contact };
+    let node = meant.open("act").await?;
+    let bar = Progress::open(out, "sorting hits");
+    let report = node.notify(&args.plan, &wish, &args.out, args.dry_run).await?;
+    drop(bar);
+    node.close().await?;
+    out.object(&report);
+    told(&report, out);
+    if report.without_key.is_empty() { Ok(Outcome::Done) } else { Ok(Ending::Incomplete.into()) }
+}
+
+fn told(report: &NotifyReport, out: &mut Out) {
+    let would = if report.dry { "would be written" } else { "written and sealed" };
+    let n = counted(report.told.len() as u64, "notice");
+    out.line(format!("{n} {would} for plan {}", report.plan));
+    out.line("");
+    let mut table = Table::new(&["recipient", "for", "rows", "clauses", "erase by", "file"]);
+    for one in &report.told {
+        let member = one.member.as_ref().map(|m| format!("/{m}")).unwrap_or_default();
+        table.row([
+            one.recipient.clone(),
+            format!("{}{member}", one.partner),
+            count(one.rows),
+            one.clauses.join(", "),
+            one.erase_by.map(|t| t.day().to_string()).unwrap_or_default(),
+            one.file.as_ref().map(|f| f.display().to_string()).unwrap_or_default(),
+        ]);
+    }
+    out.table(&table);
+    for (recipient, rows) in &report.without_key {
+        let hits = counted(*rows, "hit");
+        out.paragraph(0, &format!("waits: {hits} of `{recipient}`, for whom the agreement names no key"));
+    }
+    if !report.unrouted.is_empty() {
+        out.heading("To nobody:");
+    }
+    for left in &report.unrouted {
+        let known: Vec<String> =
+            left.networks.iter().filter(|n| **n != 0).take(SHOWN).map(|n| format!("AS{n}")).collect();
+        let networks = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
+        out.paragraph(2, &format!("{}: {}{networks}", counted(left.hits, "hit"), left.why));
+    }
+    if report.other > 0 {
+        out.paragraph(0, &format!("{} on channels of no part in this plan", counted(report.other, "hit")));
+    }
+    if !report.dry && !report.told.is_empty() {
+        out.talk("next: hand the messages to your mail system; then comity act PLAN notify --arrived NOTICE");
+    }
+}
