@@ -15,7 +15,7 @@
 use super::Node;
 use super::error::NodeError;
 use super::protect::Geo;
-use super::share::{HANDLING, outgoing, refused};
+use super::share::{HANDLING, refused};
 use crate::store::Batch;
 use crate::store::crossings::Crossing;
 use crate::store::exhibits::{self, Exhibit};
