@@ -274,11 +274,10 @@ impl Node {
         for (number, recipient) in recipients.iter().enumerate().take(usize::from(u16::MAX)) {
             let Some(kind) = recipient.kind else { continue };
             let members = agreements.members(&recipient.partner, now);
-            let place = match &recipient.member {
-                // A member that has left takes its recipients' claims along: a place that nobody has.
-                Some(m) => Some(members.iter().find(|k| k.id == *m).map_or(Place::UNKNOWN, |k| k.place)),
-                None => None,
-            };
+            // A member that has left takes its recipients' claims along: a place that nobody has.
+            let place =
+                |m: &MemberId| members.iter().find(|k| k.id == *m).map_or(Place::UNKNOWN, |k| k.place);
+            let place = recipient.member.as_ref().map(place);
             claims.push(Claim {
                 recipient: number as u16,
                 kind: match kind {

@@ -4,7 +4,6 @@ use comity::demo::Operation;
 use comity::node::agree;
 use comity::node::error::NodeError;
 use comity::node::notify::Wish;
-use comity::node::people::Role;
 use comity::node::protect::Geo;
 use comity::node::retain::Standing;
 use evidence::sealed::{self, Identity};
@@ -12,7 +11,7 @@ use exercise::Spec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
-use terms::{PersonId, Place};
+use terms::{PersonId, Place, Role};
 
 const SPEC: Spec = Spec { seed: 7, bots: 2_000, days: 7, hosts: 60 };
 const REGION: &str = include_str!("../../../../agreements/company-region.mou.md");

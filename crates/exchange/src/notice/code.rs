@@ -66,3 +66,10 @@ pub fn read(text: &str) -> Option<String> {
 pub fn valid(code: &str) -> bool {
     read(code).as_deref() == Some(code)
 }
+
+/// Whether `victims.csv` of a notice has a row with this code, in the code's own spelling ([`read`]). Nothing else of the
+/// row is looked at.
+pub fn listed(victims: &[u8], code: &str) -> bool {
+    let end = format!(",\"{code}\"");
+    valid(code) && victims.split(|b| *b == b'\n').any(|line| line.ends_with(end.as_bytes()))
+}

@@ -23,6 +23,19 @@ pub struct Mailbox<'a> {
     pub address: &'a str,
 }
 
+impl Mailbox<'_> {
+    /// Whether mail can be written to it: one plain address, by which no header can be smuggled in, and a name of one line.
+    pub fn usable(&self) -> bool {
+        let good =
+            |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '\\' | '(' | ')');
+        let halves = self.address.split_once('@');
+        halves.is_some_and(|(a, b)| !a.is_empty() && b.contains('.') && !b.contains('@'))
+            && self.address.len() <= 254
+            && self.address.chars().all(good)
+            && !self.name.contains(char::is_control)
+    }
+}
+
 /// A notice that is ready for the operator's mail system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
@@ -57,7 +70,7 @@ pub fn release(
         return Err(refused("the permit is not for victim-notification".into()));
     }
     for mailbox in [from, to] {
-        if !addressable(mailbox) {
+        if !mailbox.usable() {
             return Err(refused(format!("`{}` is no address for mail", mailbox.address.escape_debug())));
         }
     }
@@ -87,16 +100,6 @@ pub fn release(
         bundle: Digest::of(&message),
     };
     Ok(Sealed { message, record })
-}
-
-/// An address that no header can be smuggled in by.
-fn addressable(mailbox: Mailbox<'_>) -> bool {
-    let good = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '\\' | '(' | ')');
-    let halves = mailbox.address.split_once('@');
-    halves.is_some_and(|(a, b)| !a.is_empty() && b.contains('.') && !b.contains('@'))
-        && mailbox.address.len() <= 254
-        && mailbox.address.chars().all(good)
-        && !mailbox.name.contains(char::is_control)
 }
 
 fn cover(id: &ReleaseId, from: Mailbox<'_>, erase_by: Option<Timestamp>) -> String {

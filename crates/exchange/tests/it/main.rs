@@ -7,6 +7,9 @@
     reason = "a failed test should stop"
 )]
 
+#[path = "../fuzzed/mod.rs"]
+mod fuzzed;
+
 mod accounts;
 mod authority;
 mod compelled;
@@ -20,6 +23,7 @@ mod payload;
 mod question;
 mod real;
 mod recognise;
+mod replay;
 mod reports;
 mod stix_read;
 mod stix_write;

@@ -206,6 +206,28 @@ fn the_letters_are_as_they_were_approved() {
 }
 
 #[test]
+fn a_code_is_looked_up_however_it_was_read_out() {
+    let [one, other] = [0, 1].map(|index| code::of(&key(), index));
+    let mut second = victim("240.1.2.4", None);
+    second.code = other.clone();
+    let text = file("victims.csv", &[victim("240.1.2.3", Some(51_234)), second]);
+    let spoken = one.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
+    for (said, expected) in [
+        (one.as_str(), true),
+        (spoken.as_str(), true),
+        (other.as_str(), true),
+        (code::of(&key(), 2).as_str(), false),
+        ("harbour", false),
+        ("", false),
+    ] {
+        let listed = code::read(said).is_some_and(|c| code::listed(text.as_bytes(), &c));
+        assert_eq!(listed, expected, "{said}");
+    }
+    // Only a code in its own spelling is looked for: a column that ends like one is none.
+    assert!(!code::listed(text.as_bytes(), "harbour") && !code::listed(b"x,\"\"", ""));
+}
+
+#[test]
 fn a_letter_is_plain_has_no_link_and_holds_its_code() {
     for language in Language::ALL {
         let text = letter(*language).text();
