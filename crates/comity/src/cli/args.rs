@@ -213,10 +213,10 @@ pub struct Analyze {
     /// Explain one finding (its id, or the first digits of it).
     #[arg(long, value_name = "ID")]
     pub why: Option<String>,
-    /// Print at most this many findings of a type [default: 10; with --json all]
+    /// Print at most this many findings of a type, or with PATHs this many exhibits in full; with --json findings of a type on each exhibit [default: a screen; with --json all]
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
-    /// Print findings of this type only.
+    /// Print findings of this type only; with PATHs only exhibits that have one.
     #[arg(long, value_name = "TYPE", value_parser = PossibleValuesParser::new(KINDS))]
     pub kind: Option<String>,
     /// Let jobs that were given up run again.

@@ -30,9 +30,9 @@ fn completions(shell: Shell, folder: &Path) -> std::io::Result<PathBuf> {
     clap_complete::generate_to(shell, &mut Cli::command(), "comity", folder)
 }
 
-/// One page for the program and one for each verb (`comity-agree-join.1`).
+/// One page for the program and one for each verb (`comity-agree-join.1`), also for the one that help does not list.
 fn pages(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    clap_mangen::generate_to(Cli::command(), folder)?;
+    clap_mangen::generate_to(Cli::command().mut_subcommand("generate", |c| c.hide(false)), folder)?;
     let mut written: Vec<PathBuf> = std::fs::read_dir(folder)?
         .filter_map(Result::ok)
         .map(|e| e.path())

@@ -5,9 +5,10 @@ use super::errors::Fault;
 use super::home::Meant;
 use super::out::{Out, Table, bytes, count, counted, short};
 use super::progress::Progress;
+use super::screen::{self, Rest};
 use super::{Done, Outcome, examined, findings, sharing, similar};
 use crate::node::Node;
-use crate::node::analyze::Analyzed;
+use crate::node::analyze::{Analyzed, Step};
 use crate::node::error::{Ending, NodeError};
 use crate::node::ingest::{Ingested, Manner, Taken, sources};
 use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
@@ -205,29 +206,35 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
         out.talk(format!("{} that had been given up will run again", counted(again, "job")));
     }
     let taken = if args.paths.is_empty() { None } else { Some(take_in(&node, &args.paths, out).await?) };
-    let bar = Progress::over(out, waiting(&node).await?, "examining");
-    let analyzed = node.analyze_with(&args.password, &|name| bar.tick(&short(name))).await?;
+    let bar = Progress::over(out, node.queued().await?, "examining");
+    let shown = |step: Step<'_>| bar.step(&Step { name: &short(step.name), ..step });
+    let analyzed = node.analyze_with(&args.password, &shown).await?;
     drop(bar);
+    let mut partly = !analyzed.failed.is_empty() || !analyzed.rules_in_part.is_empty();
     let mut outcome = Outcome::Done;
     if let Some(ingested) = taken {
         let of: Vec<_> = ingested.taken.iter().map(|t| t.exhibit).collect();
-        if !out.for_programs() {
-            let (examined, new) = (analyzed.examined, analyzed.new_findings);
-            examined::beginning(of.len(), examined, new, analyzed.failed.len(), out);
-        }
         ingested.not_sealed.iter().for_each(|u| out.object(u));
-        examined::tell(&node, &of, out).await?;
-        if !out.for_programs() {
-            not_sealed(&ingested, out);
+        let rest = Rest {
+            beginning: screen::beginning(of.len(), &analyzed),
+            not_sealed: &ingested.not_sealed,
+            failed: &analyzed.failed,
+        };
+        let told = examined::tell(&node, &of, args, &rest, out).await?;
+        partly |= !ingested.not_sealed.is_empty() || !told.rules_in_part.is_empty();
+        if of.is_empty() && !ingested.not_sealed.is_empty() {
+            outcome = Ending::Error.into();
         }
-        if !ingested.not_sealed.is_empty() {
-            outcome = if of.is_empty() { Ending::Error.into() } else { Ending::Partly.into() };
+        if ingested.taken.iter().any(|t| t.kind == ExhibitKind::HashList) {
+            out.talk(
+                "the digests of a hash list are indicators; what must not be viewed is named by the setting `withheld_lists`",
+            );
         }
     } else {
-        told(&analyzed, out);
+        told(&node, &analyzed, out).await?;
         findings::list(&node, args, out).await?;
     }
-    if matches!(outcome, Outcome::Done) && !analyzed.failed.is_empty() {
+    if matches!(outcome, Outcome::Done) && partly {
         outcome = Ending::Partly.into();
     }
     node.close().await?;
@@ -247,11 +254,6 @@ async fn take_in(node: &Node, paths: &[PathBuf], out: &mut Out) -> Result<Ingest
     Ok(ingested)
 }
 
-async fn waiting(node: &Node) -> Result<u64, NodeError> {
-    let mut conn = node.state.read().await?;
-    Ok(jobs::count(&mut conn).await?.queued)
-}
-
 /// Every job that was given up may run again; how many there are.
 async fn retry(node: &Node) -> Result<u64, NodeError> {
     let (mut again, mut after) = (0, String::new());
@@ -268,9 +270,9 @@ async fn retry(node: &Node) -> Result<u64, NodeError> {
     Ok(again + node.examine_failed_again().await?)
 }
 
-fn told(analyzed: &Analyzed, out: &mut Out) {
+async fn told(node: &Node, analyzed: &Analyzed, out: &mut Out) -> Result<(), Fault> {
     if out.for_programs() {
-        return;
+        return Ok(());
     }
     let failed = if analyzed.failed.is_empty() {
         String::new()
@@ -282,7 +284,26 @@ fn told(analyzed: &Analyzed, out: &mut Out) {
     let kinds: Vec<String> = analyzed.findings.iter().map(|(k, n)| format!("{} {k}", count(*n))).collect();
     let all: u64 = analyzed.findings.values().sum();
     out.line(format!("examined {examined}: {new}{failed}"));
+    withheld(node, out).await?;
     if all > 0 {
         out.paragraph(0, &format!("the home holds {}: {}", counted(all, "finding"), kinds.join(", ")));
     }
+    for part in &analyzed.rules_in_part {
+        out.paragraph(0, &screen::in_part(part, &short(part.exhibit)));
+    }
+    screen::failed(&analyzed.failed).iter().for_each(|line| out.line(line));
+    Ok(())
+}
+
+/// With how many lists the home is compared, and what follows from them: before anything else.
+async fn withheld(node: &Node, out: &mut Out) -> Result<(), Fault> {
+    let withheld = node.withheld().await?;
+    let lists = node.config.withheld_lists.len() as u64;
+    if lists == 0 && withheld.is_empty() {
+        return Ok(());
+    }
+    let (lists, of) = (counted(lists, "list"), counted(withheld.len() as u64, "exhibit"));
+    let then = if withheld.is_empty() { "" } else { ", to be reported and shown by --kind withheld" };
+    out.paragraph(0, &format!("compared with {lists} of what must not be viewed: {of} withheld{then}"));
+    Ok(())
 }

@@ -37,6 +37,11 @@ impl Out {
         !self.json && !self.quiet && io::stderr().is_terminal()
     }
 
+    /// Whether long work may say in words that it goes on.
+    pub fn speaks(&self) -> bool {
+        !self.json && !self.quiet
+    }
+
     fn put(&mut self, text: &str) {
         if self.broken.is_none()
             && let Err(e) = self.to.write_all(text.as_bytes())

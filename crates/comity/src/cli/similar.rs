@@ -1,9 +1,9 @@
 //! `analyze --near`: the exhibits nearest to a sample.
 
 use super::errors::Fault;
-use super::out::{Out, Table, cut, short};
+use super::out::{Out, Table, count, cut, short};
 use crate::node::Node;
-use crate::node::similar::{Near, Sought};
+use crate::node::similar::{Near, SAYS_NOTHING, Sought};
 use std::ffi::OsStr;
 
 /// Exhibits where nobody says how many.
@@ -25,15 +25,25 @@ pub async fn near(node: &Node, what: &OsStr, top: Option<usize>, out: &mut Out) 
     }
     let by_score = found.iter().any(|one| one.score.is_some());
     let how = if by_score { "score" } else { "distance" };
+    let (near, far): (Vec<&Near>, Vec<&Near>) = found.iter().partition(|one| one.near);
     let mut table = Table::new(&["rank", how, "exhibit", "family", "name"]);
-    for one in &found {
+    for one in &near {
         table.row(cells(one));
     }
     out.table(&table);
+    if let Some(distance) = far.first().and_then(|one| one.distance) {
+        let nearest = if near.is_empty() { "No exhibit is near: the nearest" } else { "The next one" };
+        out.line(format!(
+            "{nearest} has the distance {distance}; beyond {SAYS_NOTHING} TLSH says nothing ({} not listed, --json has them)",
+            count(far.len() as u64)
+        ));
+    }
     out.talk(if by_score {
-        "ssdeep scores: 100 is the same digest, 0 shares nothing"
+        "ssdeep scores: 100 is the same digest, 0 shares nothing".into()
     } else {
-        "TLSH distances: up to 30 builds of one program, up to 70 mostly one family, above that a hint"
+        format!(
+            "TLSH distances: up to 30 builds of one program, up to 70 mostly one family, up to {SAYS_NOTHING} a hint: one in twenty unrelated programs is within 100, one in six within 150"
+        )
     });
     Ok(())
 }

@@ -8,7 +8,7 @@
 mod tell;
 
 use crate::node::act::ActReport;
-use crate::node::analyze::Analyzed;
+use crate::node::analyze::{Analyzed, Tick};
 use crate::node::error::NodeError;
 use crate::node::ingest::{Ingested, Manner, sources};
 use crate::node::measure::MeasureReport;
@@ -159,7 +159,7 @@ impl Operation {
     }
 
     /// Company and fintech examine what they hold.
-    pub async fn analyze(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<[Analyzed; 2], NodeError> {
+    pub async fn analyze(&self, tick: Tick<'_>) -> Result<[Analyzed; 2], NodeError> {
         Ok([self.company.analyze(tick).await?, self.fintech.analyze(tick).await?])
     }
 

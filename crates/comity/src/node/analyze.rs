@@ -6,6 +6,7 @@
 use super::Node;
 use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
+use super::rules::RulesInPart;
 use crate::store::commit::write;
 use crate::store::jobs::{self, Job, LEASE, NewJob, Queue};
 use crate::store::{Batch, commit, exhibits, findings};
@@ -22,6 +23,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use terms::{
     Channel, Compression, Day, DgaSpec, ExhibitId, ExhibitKind, Finding, FindingBody, Standing, Unsealed,
 };
@@ -39,6 +41,20 @@ const SHARED_LEAST: u8 = 15;
 /// Days before and after the seen ones for which generated names are matched.
 const DAYS_AROUND: i32 = 2;
 
+/// One exhibit more is done, as it is told while an analysis goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// What is being done (`examining`, `applying rules`).
+    pub what: &'static str,
+    /// The exhibit.
+    pub name: &'a str,
+    /// Exhibits that wait for the same, as far as is known: what lies in an exhibit comes up while it is examined.
+    pub left: u64,
+}
+
+/// Whom the steps are told.
+pub type Tick<'t> = &'t (dyn Fn(Step<'_>) + Sync);
+
 /// What an analysis did.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Analyzed {
@@ -52,6 +68,8 @@ pub struct Analyzed {
     pub findings: BTreeMap<String, u64>,
     /// Exhibits whose examination failed, with code and reason.
     pub failed: Vec<(ExhibitId, String, String)>,
+    /// Rule sets that were compiled now and work in part.
+    pub rules_in_part: Vec<RulesInPart>,
 }
 
 /// What became of one job.
@@ -79,7 +97,7 @@ const MOST_WAIT: i64 = 20 * terms::MICROS_PER_SECOND;
 
 impl Node {
     /// Examines what waits, then correlates. `tick` is called after each exhibit.
-    pub async fn analyze(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<Analyzed, NodeError> {
+    pub async fn analyze(&self, tick: Tick<'_>) -> Result<Analyzed, NodeError> {
         self.analyze_with(&[], tick).await
     }
 
@@ -87,7 +105,7 @@ impl Node {
     pub async fn analyze_with(
         &self,
         passwords: &[String],
-        tick: &(dyn Fn(&str) + Sync),
+        tick: Tick<'_>,
     ) -> Result<Analyzed, NodeError> {
         passwords_fit(passwords)?;
         if !passwords.is_empty() {
@@ -112,14 +130,16 @@ impl Node {
                 }
                 break;
             }
+            let left = AtomicU64::new(self.queued().await? + round.len() as u64);
             let mut work = stream::iter(round)
                 .map(|job| {
-                    let (queue, listed) = (&queue, &listed);
+                    let (queue, listed, left) = (&queue, &listed, &left);
                     async move {
                         let subject = job.subject.clone();
                         let done = self.examine(queue, job, passwords, listed).await;
                         if !matches!(&done, Ok(one) if one.again.is_some()) {
-                            tick(&subject);
+                            let left = left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+                            tick(Step { what: "examining", name: &subject, left });
                         }
                         done
                     }
@@ -149,11 +169,18 @@ impl Node {
         let applied = self.apply_rules(tick).await?;
         report.new_findings += applied.new_findings;
         report.failed.extend(applied.failed);
+        report.rules_in_part = applied.in_part;
         report.new_findings += self.correlate().await?;
         self.sequencer.run().await?;
         let mut conn = self.state.read().await?;
         report.findings = findings::count(&mut conn).await?.into_iter().collect();
         Ok(report)
+    }
+
+    /// Jobs that wait.
+    pub async fn queued(&self) -> Result<u64, NodeError> {
+        let mut conn = self.state.read().await?;
+        Ok(jobs::count(&mut conn).await?.queued)
     }
 
     /// Waits until a job is due that failed before; false where none waits, or this home's clock stands still.

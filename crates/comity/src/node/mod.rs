@@ -38,7 +38,7 @@ pub mod receive;
 pub mod reporting;
 pub mod retain;
 pub mod rollups;
-mod rules;
+pub mod rules;
 pub mod share;
 pub mod similar;
 pub mod sinkhole;

@@ -7,6 +7,7 @@
 //! Bounds: 64 MiB of rules together; what would pass that is told and not applied.
 
 use super::Node;
+use super::analyze::{Step, Tick};
 use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
 use crate::store::exhibits::{self, Exhibit};
@@ -15,7 +16,9 @@ use crate::work::protocol::RuleTexts;
 use crate::work::{Scanning, WorkError};
 use evidence::custody::{Act, Why};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use terms::{ExhibitId, ExhibitKind, Finding, FindingBody};
 
@@ -34,11 +37,36 @@ pub(super) struct Applied {
     pub new_findings: u64,
     /// Exhibits on which it failed, with code and reason.
     pub failed: Vec<(ExhibitId, String, String)>,
+    /// Sets that were compiled now and of which a part was left out.
+    pub in_part: Vec<RulesInPart>,
+}
+
+/// A rule set that works in part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RulesInPart {
+    /// The set.
+    pub exhibit: ExhibitId,
+    /// Rules that work.
+    pub rules: u64,
+    /// Rules, or parts of the set, that were left out; the findings on the set list them.
+    pub left_out: u64,
+}
+
+impl RulesInPart {
+    /// What a finding says of a set, where that is so.
+    pub fn of(set: ExhibitId, body: &FindingBody) -> Option<Self> {
+        match *body {
+            FindingBody::RuleSet { rules, left_out } if rules > 0 && left_out > 0 => {
+                Some(Self { exhibit: set, rules, left_out })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Node {
     /// Applies every rule set of the home to every exhibit that it was not applied to yet.
-    pub(super) async fn apply_rules(&self, tick: &(dyn Fn(&str) + Sync)) -> Result<Applied, NodeError> {
+    pub(super) async fn apply_rules(&self, tick: Tick<'_>) -> Result<Applied, NodeError> {
         let mut applied = Applied::default();
         let sets = self.rule_sets(&mut applied).await?;
         let told = self.told(&sets).await?;
@@ -70,20 +98,23 @@ impl Node {
             }
         };
         free.lock().unwrap_or_else(PoisonError::into_inner).push(first);
-        for (set, finding) in &said {
-            if matches!(finding.body, FindingBody::RuleSet { rules: 0, .. }) && !told.contains_key(set) {
+        for (set, finding) in said.iter().filter(|(set, _)| !told.contains_key(set)) {
+            applied.in_part.extend(RulesInPart::of(*set, &finding.body));
+            if matches!(finding.body, FindingBody::RuleSet { rules: 0, .. }) {
                 applied.failed.push(refused(*set));
             }
         }
         let found = said.into_iter().map(|(set, finding)| finding.seal(vec![set])).collect();
         let batch = Batch { findings: found, ..Batch::default() };
         applied.new_findings += commit(&self.state, &batch, self.clock.now()).await?.new_findings;
+        let left = AtomicU64::new(waiting.len() as u64);
         let mut work = stream::iter(waiting)
             .map(|exhibit| {
-                let (free, texts) = (free.clone(), texts.clone());
+                let (free, texts, left) = (free.clone(), texts.clone(), &left);
                 async move {
                     let done = self.scan(&exhibit, &free, &texts).await;
-                    tick(&exhibit.id.to_string());
+                    let left = left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+                    tick(Step { what: "applying rules", name: &exhibit.id.to_string(), left });
                     (exhibit.id, done)
                 }
             })

@@ -23,6 +23,9 @@ use terms::{ExhibitId, FindingBody};
 
 /// Exhibits that are ranked at most.
 pub const MOST_NEAR: usize = 10_000;
+/// The TLSH distance beyond which it says nothing. Measured over 537 programs of one system, each with each: of unrelated
+/// pairs one in twenty is within 100, one in six within 150.
+pub const SAYS_NOTHING: u32 = 150;
 /// Findings of one exhibit that are read for its family.
 const FINDINGS: u32 = 1_000;
 
@@ -141,6 +144,8 @@ pub struct Near {
     /// The ssdeep score, 1 to 100, where an ssdeep digest was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<u32>,
+    /// Whether that says anything: a TLSH distance beyond [`SAYS_NOTHING`] does not.
+    pub near: bool,
     /// The exhibit.
     pub exhibit: ExhibitId,
     /// Names under which it came.
@@ -217,8 +222,9 @@ impl Node {
                 continue;
             }
             let rank = out.len() + 1;
+            let near = distance.is_none_or(|d| d <= SAYS_NOTHING);
             let (names, families) = self.known_as(&exhibit).await?;
-            out.push(Near { schema: "comity.near/1", rank, distance, score, exhibit, names, families });
+            out.push(Near { schema: "comity.near/1", rank, distance, score, near, exhibit, names, families });
         }
         Ok(out)
     }

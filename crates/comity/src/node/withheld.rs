@@ -104,8 +104,15 @@ pub fn readable(paths: &[PathBuf]) -> Result<(), NodeError> {
     Lists::read(paths).map(|_| ())
 }
 
+/// Named in full: a relative path means another file in another folder.
 fn unusable(path: &Path, why: impl std::fmt::Display) -> NodeError {
-    NodeError::WithheldList { path: path.display().to_string(), why: why.to_string() }
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let hint = if path.is_relative() {
+        "; `withheld_lists` has a relative path, which counts from the folder where the command runs: name the list in full"
+    } else {
+        ""
+    };
+    NodeError::WithheldList { path: full.display().to_string(), why: format!("{why}{hint}") }
 }
 
 /// A list: one digest a line in hexadecimal digits, first on its line. Empty lines, those that begin with `#`, and a first
@@ -432,6 +439,12 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(matches!(error, NodeError::WithheldList { .. }), "{text:?}: {error}");
         }
-        assert!(matches!(Lists::read(&["/no/such/list".into()]), Err(NodeError::WithheldList { .. })));
+        // Where it was looked for is told in full, and what a relative path means.
+        for (path, relative) in [("/no/such/list", false), ("no-such-list", true)] {
+            let told = Lists::read(&[path.into()]).unwrap_err().to_string();
+            let full = std::path::absolute(path).unwrap();
+            assert!(told.contains(full.to_str().unwrap()), "{told}");
+            assert_eq!(told.contains("relative"), relative, "{told}");
+        }
     }
 }

@@ -280,6 +280,7 @@ fn completions_and_pages_are_written() {
         ("fish", "comity.fish", "measure"),
         ("man", "comity.1", "Exit codes"),
         ("man", "comity-agree-join.1", "signature"),
+        ("man", "comity-generate.1", "completions"),
     ] {
         check(folder.path(), (&["generate", what, "--out", to.to_str().unwrap()], 0, file, ""));
         assert!(fs::read_to_string(to.join(file)).unwrap().contains(holds), "{file}");

@@ -247,9 +247,109 @@ async fn paths_are_taken_in_and_told_exhibit_by_exhibit() {
     let told = run(&[]);
     let place = |what: &str| told.find(what).unwrap_or_else(|| panic!("no {what} in {told}"));
     assert!(place("1 notice.exe") < place("configuration") && place("configuration") < place("2 notice.js"));
-    assert!(place("active-content") < place("All of them:"), "{told}");
+    assert!(place("active-content") < place("in which nothing stands out: 3"), "{told}");
     assert!(told.contains(", in ") && told.lines().count() < 40, "{told}");
     assert!(told.lines().all(|l| l.chars().count() <= 100), "{told}");
+}
+
+/// Whatever comes up while an exhibit is examined: what is left is known, and nothing is left at the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_say_what_is_left_also_of_what_comes_up() {
+    let (_folder, node) = home().await;
+    let files: Vec<(String, Vec<u8>)> =
+        (0..40).map(|n| (format!("{n}.txt"), format!("the harbour is quiet, {n}\n").into_bytes())).collect();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    take_in(&node, "outer.zip", packed(&[("inner.zip", &packed(&files))])).await;
+    take_in(&node, "set.yar", b"rule quiet { strings: $q = \"quiet\" condition: $q }\n".to_vec()).await;
+    let steps = std::sync::Mutex::new(Vec::new());
+    node.analyze(&|step| steps.lock().unwrap().push((step.what, step.left))).await.unwrap();
+    let steps = steps.into_inner().unwrap();
+    for (what, all) in [("examining", 43), ("applying rules", 42)] {
+        let left: Vec<u64> = steps.iter().filter(|(w, _)| *w == what).map(|(_, left)| *left).collect();
+        assert_eq!(left.len(), all, "{what}: {steps:?}");
+        assert_eq!(left.iter().min(), Some(&0), "{what}: {steps:?}");
+        assert!(left.iter().any(|left| *left > 30), "{what}: {steps:?}");
+    }
+}
+
+/// What a responder gets of a large folder: the most dangerous first, all in one screen, the rest in counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_folder_is_told_by_danger_on_one_screen() {
+    let (folder, node) = home().await;
+    let listed = b"this file is on a list of the operator\n".to_vec();
+    let list = folder.path().join("list.txt");
+    std::fs::write(&list, format!("{}\n", terms::Digest::of(&listed))).unwrap();
+    node.close().await.unwrap();
+    let home = folder.path().join("home");
+    let config = home.join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("withheld_lists = [{:?}]\n{text}", list.display().to_string())).unwrap();
+    let from = folder.path().join("in");
+    let mut files: Vec<(String, Vec<u8>)> = vec![
+        ("a-set.yar".into(), b"rule harbour_lights { strings: $a = \"burning\" condition: $a }\nrule bad { condition: no }\n".to_vec()),
+        ("y-listed.txt".into(), listed),
+        ("z-note.txt".into(), b"the lights are burning\n".to_vec()),
+        ("z-notice.exe".into(), support::sample_of(exercise::Format::Pe, 1)),
+    ];
+    for n in 0..80 {
+        files.push((format!("b-{n}.txt"), format!("the harbour is quiet, {n}\n").into_bytes()));
+        files.push((format!("c-{n}.js"), format!("{DROPPER}// {n}\n").into_bytes()));
+    }
+    support::lay_out(&from, &files);
+    let run = |more: &[&str]| {
+        let mut command = support::comity(&home);
+        let done = command.arg("analyze").arg(&from).args(more).output().unwrap();
+        assert_eq!(done.status.code(), Some(6), "a rule was left out: {}", support::said(&done));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    for again in [false, true] {
+        let told = run(&[]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines.len() <= 60 && lines.iter().all(|l| l.chars().count() <= 100), "{again}: {told}");
+        let place = |what: &str| lines.iter().position(|l| l.contains(what)).unwrap_or_else(|| panic!("no {what}: {told}"));
+        let order = ["y-listed.txt", "z-notice.exe", "configuration", "z-note.txt", "harbour_lights", " 4 "];
+        let places: Vec<usize> = order.iter().map(|what| place(what)).collect();
+        assert!(places.is_sorted(), "{places:?}: {told}");
+        assert!(place("83 of 164 exhibits") < place("y-listed.txt"), "{told}");
+        assert!(told.contains("nothing stands out: 81") && !told.contains("b-7.txt"), "{told}");
+        // A rule that is not applied finds nothing: that is said.
+        assert!(told.contains("1 rules work, 1 left out"), "{told}");
+        assert!(told.contains("--top 83 tells them") && told.contains("--kind TYPE"), "{told}");
+    }
+    // More, or less, or one kind of findings.
+    let three = run(&["--top", "3"]);
+    assert!(three.contains(" 3 ") && !three.contains("c-1"), "{three}");
+    assert_eq!(run(&["--top", "83"]).matches("\n   sha256 ").count(), 83);
+    let one = run(&["--kind", "rule-match"]);
+    assert!(one.contains("in 1 of 164 exhibits") && one.contains("z-note.txt"), "{one}");
+    assert!(!one.contains("z-notice.exe") && one.contains("without such a finding: 163"), "{one}");
+    assert!(run(&["--kind", "beacon"]).contains("No finding of type beacon in 164 exhibits"));
+    let json = run(&["--json", "--kind", "active-content", "--top", "1"]);
+    let of: Vec<serde_json::Value> = json.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(of.len(), 81, "80 scripts and the analysis: {json}");
+    assert!(of[..80].iter().all(|l| l["findings"].as_array().unwrap().len() == 1 && l["more"] != 0), "{json}");
+    assert_eq!(of[80]["rules_in_part"], serde_json::json!([]), "it was compiled before");
+}
+
+/// Beyond some distance TLSH says nothing: what lies there is not listed as near.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_far_is_not_listed_as_near() {
+    let (folder, node) = home().await;
+    take_in(&node, "notice.js", DROPPER.repeat(8).into_bytes()).await;
+    node.analyze(&|_| ()).await.unwrap();
+    node.close().await.unwrap();
+    let asked = folder.path().join("asked.bin");
+    std::fs::write(&asked, variant(0)).unwrap();
+    let run = |more: &[&str]| {
+        let mut command = support::comity(&folder.path().join("home"));
+        let done = command.args(["analyze", "--near"]).arg(&asked).args(more).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{}", support::said(&done));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let one: serde_json::Value = serde_json::from_str(run(&["--json"]).trim()).unwrap();
+    assert!(one["distance"].as_u64().unwrap() > 150 && one["near"] == false, "{one}");
+    let told = run(&[]);
+    assert!(told.contains("No exhibit is near") && !told.contains("notice.js"), "{told}");
 }
 
 /// Bytes that have a TLSH digest; `n` of them are changed.
@@ -403,7 +503,7 @@ fn a_list_of_digests_is_clustered_without_a_home() {
 /// Two programs with half of their functions in common, and one with others: told once, and anew when there is more to tell.
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_that_share_code_are_told() {
-    let (_folder, node) = home().await;
+    let (folder, node) = home().await;
     let one = take_in(&node, "one.bin", made::program(0..60, 1)).await;
     let two = take_in(&node, "two.bin", made::program(30..90, 2)).await;
     take_in(&node, "three.bin", made::program(500..560, 3)).await;
@@ -422,4 +522,26 @@ async fn samples_that_share_code_are_told() {
     take_in(&node, "four.bin", made::program(45..105, 4)).await;
     node.analyze(&|_| ()).await.unwrap();
     assert_eq!(node.of_kind("shared-code").await.unwrap().len(), 2, "with two, and not with one: 15 of 105");
+    node.close().await.unwrap();
+
+    // What one of them has in common with another that must not be viewed by now is not told of it.
+    let from = folder.path().join("in");
+    support::lay_out(&from, &[("two.bin".into(), made::program(30..90, 2))]);
+    let home = folder.path().join("home");
+    let told = || {
+        let done = support::comity(&home).arg("analyze").arg(&from).arg("--json").output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{}", support::said(&done));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    assert!(told().contains(&one.id.to_string()));
+    let list = folder.path().join("list.txt");
+    std::fs::write(&list, format!("{}\n", one.id)).unwrap();
+    let config = home.join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("withheld_lists = [{:?}]\n{text}", list.display().to_string())).unwrap();
+    let shown = support::comity(&home).arg("analyze").output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("compared with 1 list of what must not be viewed: 1 exhibit withheld"), "{shown}");
+    let told = told();
+    assert!(!told.contains(&one.id.to_string()) && told.contains("shared-code"), "{told}");
 }
