@@ -179,7 +179,8 @@ impl Screen {
 
     fn more(&self, told: usize) -> Option<String> {
         let more = self.stand_out.saturating_sub(told);
-        (more > 0).then(|| format!("  … and {} more; --top {} tells them", count(more as u64), self.stand_out))
+        (more > 0)
+            .then(|| format!("  … and {} more; --top {} tells them", count(more as u64), self.stand_out))
     }
 
     fn exhibit(&self, n: usize, one: &Examined) -> Vec<String> {
@@ -226,26 +227,35 @@ impl Screen {
     fn tail(&self, rest: &Rest<'_>) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.others.is_empty() {
-            let what = if self.only.is_some() { "without such a finding" } else { "in which nothing stands out" };
+            let what =
+                if self.only.is_some() { "without such a finding" } else { "in which nothing stands out" };
             let all: u64 = self.others.values().map(|(n, _)| n).sum();
-            let kind = |(kind, (n, size)): (&ExhibitKind, &(u64, u64))| (*n, format!("{} {kind} ({})", count(*n), bytes(*size)));
+            let kind = |(kind, (n, size)): (&ExhibitKind, &(u64, u64))| {
+                (*n, format!("{} {kind} ({})", count(*n), bytes(*size)))
+            };
             lines.push(String::new());
             lines.push(counts(&format!("{what}: {}: ", count(all)), self.others.iter().map(kind).collect()));
         }
         // What every exhibit has is counted by nobody.
-        let plain = |kind: &str| matches!(kind, "format" | "hashes" | "code" | "derived" | "scanned" | "unreadable");
+        let plain =
+            |kind: &str| matches!(kind, "format" | "hashes" | "code" | "derived" | "scanned" | "unreadable");
         let found: Vec<_> = self.found.iter().filter(|(kind, _)| !plain(kind)).collect();
         if self.only.is_none() && !found.is_empty() {
             let kind = |(kind, n): (&&str, &u64)| (*n, format!("{} {kind}", count(*n)));
             lines.push(counts("found in all: ", found.into_iter().map(kind).collect()));
         }
         lines.extend(self.rule_sets());
-        let unread = self.unread.iter().map(|(code, (times, at, why))| (*times, code.clone(), plain_at(at, *times), why.clone()));
+        let unread = self
+            .unread
+            .iter()
+            .map(|(code, (times, at, why))| (*times, code.clone(), plain_at(at, *times), why.clone()));
         lines.extend(reasons("not, or not wholly, readable:", unread.collect()));
         lines.extend(reasons("not examined, or not wholly:", self.failed(rest)));
         lines.extend(reasons("not taken in:", not_sealed(rest)));
         lines.push(String::new());
-        lines.push("more: the same with --top N (exhibits), --kind TYPE (findings of one type), --json (all)".into());
+        lines.push(
+            "more: the same with --top N (exhibits), --kind TYPE (findings of one type), --json (all)".into(),
+        );
         lines
     }
 
@@ -273,7 +283,9 @@ impl Screen {
             let name = || self.names.get(id).map_or_else(|| short(id), |n| plain(n));
             of.entry(code).or_insert_with(|| (0, name(), why)).0 += 1;
         }
-        of.into_iter().map(|(code, (n, at, why))| (n, code.to_owned(), plain_at(&at, n), why.to_owned())).collect()
+        of.into_iter()
+            .map(|(code, (n, at, why))| (n, code.to_owned(), plain_at(&at, n), why.to_owned()))
+            .collect()
     }
 }
 
@@ -312,7 +324,9 @@ fn not_sealed(rest: &Rest<'_>) -> Vec<(u64, String, String, String)> {
     for one in rest.not_sealed {
         of.entry((one.code, &one.why)).or_insert((0, &one.name)).0 += 1;
     }
-    let row = |((code, why), (n, at)): ((&str, &str), (u64, &str))| (n, code.to_owned(), plain_at(at, n), why.to_owned());
+    let row = |((code, why), (n, at)): ((&str, &str), (u64, &str))| {
+        (n, code.to_owned(), plain_at(at, n), why.to_owned())
+    };
     of.into_iter().map(row).collect()
 }
 

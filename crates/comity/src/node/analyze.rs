@@ -102,11 +102,7 @@ impl Node {
     }
 
     /// The same, with passwords to try beside the customary one: what none had opened is opened again.
-    pub async fn analyze_with(
-        &self,
-        passwords: &[String],
-        tick: Tick<'_>,
-    ) -> Result<Analyzed, NodeError> {
+    pub async fn analyze_with(&self, passwords: &[String], tick: Tick<'_>) -> Result<Analyzed, NodeError> {
         passwords_fit(passwords)?;
         if !passwords.is_empty() {
             self.open_again().await?;

@@ -286,7 +286,11 @@ async fn a_large_folder_is_told_by_danger_on_one_screen() {
     std::fs::write(&config, format!("withheld_lists = [{:?}]\n{text}", list.display().to_string())).unwrap();
     let from = folder.path().join("in");
     let mut files: Vec<(String, Vec<u8>)> = vec![
-        ("a-set.yar".into(), b"rule harbour_lights { strings: $a = \"burning\" condition: $a }\nrule bad { condition: no }\n".to_vec()),
+        (
+            "a-set.yar".into(),
+            b"rule harbour_lights { strings: $a = \"burning\" condition: $a }\nrule bad { condition: no }\n"
+                .to_vec(),
+        ),
         ("y-listed.txt".into(), listed),
         ("z-note.txt".into(), b"the lights are burning\n".to_vec()),
         ("z-notice.exe".into(), support::sample_of(exercise::Format::Pe, 1)),
@@ -306,7 +310,9 @@ async fn a_large_folder_is_told_by_danger_on_one_screen() {
         let told = run(&[]);
         let lines: Vec<&str> = told.lines().collect();
         assert!(lines.len() <= 60 && lines.iter().all(|l| l.chars().count() <= 100), "{again}: {told}");
-        let place = |what: &str| lines.iter().position(|l| l.contains(what)).unwrap_or_else(|| panic!("no {what}: {told}"));
+        let place = |what: &str| {
+            lines.iter().position(|l| l.contains(what)).unwrap_or_else(|| panic!("no {what}: {told}"))
+        };
         let order = ["y-listed.txt", "z-notice.exe", "configuration", "z-note.txt", "harbour_lights", " 4 "];
         let places: Vec<usize> = order.iter().map(|what| place(what)).collect();
         assert!(places.is_sorted(), "{places:?}: {told}");
@@ -327,7 +333,10 @@ async fn a_large_folder_is_told_by_danger_on_one_screen() {
     let json = run(&["--json", "--kind", "active-content", "--top", "1"]);
     let of: Vec<serde_json::Value> = json.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(of.len(), 81, "80 scripts and the analysis: {json}");
-    assert!(of[..80].iter().all(|l| l["findings"].as_array().unwrap().len() == 1 && l["more"] != 0), "{json}");
+    assert!(
+        of[..80].iter().all(|l| l["findings"].as_array().unwrap().len() == 1 && l["more"] != 0),
+        "{json}"
+    );
     assert_eq!(of[80]["rules_in_part"], serde_json::json!([]), "it was compiled before");
 }
 
