@@ -12,8 +12,8 @@ use crate::node::analyze::Analyzed;
 use crate::node::ingest::Unsealable;
 use crate::node::rules::RulesInPart;
 use crate::store::findings;
-use std::collections::BTreeMap;
-use terms::{ExhibitId, ExhibitKind, Finding, FindingBody};
+use std::collections::{BTreeMap, BTreeSet};
+use terms::{ExhibitId, ExhibitKind, Finding, FindingBody, FindingId};
 
 /// Lines of the whole, where nobody says how many exhibits are wanted.
 const LINES: usize = 60;
@@ -59,6 +59,8 @@ pub struct Screen {
     others: BTreeMap<ExhibitKind, (u64, u64)>,
     /// Findings of each kind.
     found: BTreeMap<&'static str, u64>,
+    /// Findings on several exhibits that were counted.
+    between: BTreeSet<FindingId>,
     /// What could not be read, by code: how often, where, why.
     unread: BTreeMap<String, (u64, String, String)>,
     rules: Vec<RulesInPart>,
@@ -76,6 +78,7 @@ impl Screen {
             names: BTreeMap::new(),
             others: BTreeMap::new(),
             found: BTreeMap::new(),
+            between: BTreeSet::new(),
             unread: BTreeMap::new(),
             rules: Vec::new(),
         }
@@ -97,7 +100,9 @@ impl Screen {
     pub fn add(&mut self, one: Examined) {
         let name = one.name();
         for finding in &one.findings {
-            *self.found.entry(findings::kind(&finding.body)).or_default() += 1;
+            if finding.exhibits.len() == 1 || self.between.insert(finding.id) {
+                *self.found.entry(findings::kind(&finding.body)).or_default() += 1;
+            }
             if let FindingBody::Unreadable { code, .. } = &finding.body {
                 let first = || (0, name.clone(), finding.reason.clone());
                 self.unread.entry(code.clone()).or_insert_with(first).0 += 1;
@@ -227,14 +232,17 @@ impl Screen {
     fn tail(&self, rest: &Rest<'_>) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.others.is_empty() {
-            let what =
-                if self.only.is_some() { "without such a finding" } else { "in which nothing stands out" };
-            let all: u64 = self.others.values().map(|(n, _)| n).sum();
+            let all = count(self.others.values().map(|(n, _)| n).sum::<u64>());
+            let label = match (&self.only, self.stand_out) {
+                (Some(_), _) => format!("{all} without such a finding: "),
+                (None, 0) => "they are: ".to_owned(),
+                (None, _) => format!("{all} others, in which nothing stands out: "),
+            };
             let kind = |(kind, (n, size)): (&ExhibitKind, &(u64, u64))| {
                 (*n, format!("{} {kind} ({})", count(*n), bytes(*size)))
             };
             lines.push(String::new());
-            lines.push(counts(&format!("{what}: {}: ", count(all)), self.others.iter().map(kind).collect()));
+            lines.push(counts(&label, self.others.iter().map(kind).collect()));
         }
         // What every exhibit has is counted by nobody.
         let plain =
@@ -340,12 +348,23 @@ fn plain_at(at: &str, times: u64) -> String {
     if times > 1 { format!("{at}, …") } else { at }
 }
 
+/// As much of a text as fits, from its beginning.
+fn until(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
 /// Reasons with how often and where, the most frequent first, a line each.
 fn reasons(heading: &str, mut all: Vec<(u64, String, String, String)>) -> Vec<String> {
     all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut lines = Vec::new();
     for (times, code, at, why) in all.iter().take(REASONS) {
-        lines.push(cut(&format!("{:>5}  {code}  {at}: {}", count(*times), plain(why)), WIDTH));
+        let label = format!("{:>5}  {code}  ", count(*times));
+        let place = format!(" ({at})");
+        let room = WIDTH.saturating_sub(label.chars().count() + place.chars().count());
+        lines.push(format!("{label}{}{place}", until(&plain(why), room)));
     }
     if all.len() > REASONS {
         let more = all.iter().skip(REASONS).map(|(n, ..)| n).sum::<u64>();
@@ -365,7 +384,7 @@ fn counts(label: &str, mut all: Vec<(u64, String)>) -> String {
     for (n, (_, text)) in all.iter().enumerate() {
         let next = if n == 0 { text.clone() } else { format!(", {text}") };
         if n >= KINDS || line.chars().count() + next.chars().count() + 16 > WIDTH {
-            line.push_str(&format!(" and {} kinds more", all.len() - n));
+            line.push_str(&format!(" and {} more", counted((all.len() - n) as u64, "kind")));
             break;
         }
         line.push_str(&next);
