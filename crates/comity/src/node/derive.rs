@@ -12,6 +12,7 @@ use super::error::NodeError;
 use super::ingest::{Left, Manner, Source, unreadable_finding};
 use super::withheld::{Listed, Lists, Named};
 use crate::store::exhibits::{self, Exhibit};
+use crate::store::findings;
 use crate::work::{Frame, Input, Member, Opening, WorkError};
 use evidence::custody::Act;
 use std::collections::BTreeMap;
@@ -64,7 +65,11 @@ impl Node {
         }
         let lists = self.lists().await?;
         let root = chain.last().copied().unwrap_or(exhibit.id);
-        let (held, bytes) = exhibits::below(&mut conn, &root).await?;
+        // Counted where something may come out of it: a thousand members would each count the thousand others.
+        let (held, bytes) = match malware::opened(exhibit.kind) {
+            true => exhibits::below(&mut conn, &root).await?,
+            false => (0, 0),
+        };
         let deep = u32::try_from(chain.len() - 1).unwrap_or(u32::MAX);
         let opening = Opening {
             depth: limits.depth.saturating_sub(deep),
@@ -179,8 +184,8 @@ impl Node {
         let Some(by) = now.iter().find(|f| matches!(f.body, FindingBody::Derived { .. })) else {
             return Ok(Vec::new());
         };
-        let stands = self.locked().await?;
-        let gone = stands.iter().filter(|f| f.exhibits.contains(exhibit) && now.iter().all(|n| n.id != f.id));
+        let stands = self.unreadable_of(exhibit).await?;
+        let gone = stands.iter().filter(|f| is_locked(f) && now.iter().all(|n| n.id != f.id));
         Ok(gone.map(|f| (f.id, by.id)).collect())
     }
 
@@ -191,25 +196,48 @@ impl Node {
         now: &[Finding],
     ) -> Result<Vec<(FindingId, FindingId)>, NodeError> {
         let Some(by) = now.first() else { return Ok(Vec::new()) };
-        let mut stands = self.failed_before().await?;
-        stands.retain(|f| f.exhibits == [*exhibit] && now.iter().all(|n| n.id != f.id));
+        let mut stands = self.unreadable_of(exhibit).await?;
+        stands.retain(|f| has_failed(f) && f.exhibits == [*exhibit] && now.iter().all(|n| n.id != f.id));
         Ok(stands.iter().map(|f| (f.id, by.id)).collect())
+    }
+
+    /// What could not be read of one exhibit, as it stands: those of all others may be very many.
+    async fn unreadable_of(&self, exhibit: &ExhibitId) -> Result<Vec<Finding>, NodeError> {
+        let (mut all, mut after) = (Vec::new(), None);
+        let mut conn = self.state.read().await?;
+        loop {
+            let page = findings::of_exhibit(&mut conn, exhibit, after.as_ref(), 1000).await?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after = Some(last.finding.id);
+            let unread = |k: &findings::Kept| {
+                k.refuted_by.is_none() && matches!(k.finding.body, FindingBody::Unreadable { .. })
+            };
+            all.extend(page.into_iter().filter(unread).map(|k| k.finding));
+        }
     }
 
     /// Findings that say that an examination broke off.
     pub(super) async fn failed_before(&self) -> Result<Vec<Finding>, NodeError> {
         let mut all = self.of_kind("unreadable").await?;
-        let of_a_child = |f: &Finding| matches!(&f.body, FindingBody::Unreadable { code, .. } if FAILED.contains(&code.as_str()));
-        all.retain(|f| f.examiner == "comity.work" && of_a_child(f));
+        all.retain(has_failed);
         Ok(all)
     }
 
     /// Findings that say that no password opened a part of an exhibit.
     pub(super) async fn locked(&self) -> Result<Vec<Finding>, NodeError> {
         let mut all = self.of_kind("unreadable").await?;
-        all.retain(|f| matches!(&f.body, FindingBody::Unreadable { code, .. } if code == LOCKED));
+        all.retain(is_locked);
         Ok(all)
     }
+}
+
+fn has_failed(finding: &Finding) -> bool {
+    finding.examiner == "comity.work"
+        && matches!(&finding.body, FindingBody::Unreadable { code, .. } if FAILED.contains(&code.as_str()))
+}
+
+fn is_locked(finding: &Finding) -> bool {
+    matches!(&finding.body, FindingBody::Unreadable { code, .. } if code == LOCKED)
 }
 
 /// Where a derived exhibit came from.
