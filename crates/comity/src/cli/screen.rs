@@ -270,8 +270,9 @@ impl Screen {
     /// Rule sets that work in part: what is not applied finds nothing.
     fn rule_sets(&self) -> Vec<String> {
         let one = |part: &RulesInPart| {
-            let name = self.names.get(&part.exhibit).map_or_else(|| short(part.exhibit), |n| plain(n));
-            cut(&in_part(part, &name), WIDTH)
+            let name =
+                self.names.get(&part.exhibit).map_or_else(|| short(part.exhibit), |n| cut(&plain(n), 20));
+            in_part(part, &name)
         };
         let mut lines: Vec<String> = self.rules.iter().take(REASONS).map(one).collect();
         if self.rules.len() > REASONS {
@@ -299,10 +300,9 @@ impl Screen {
 
 /// What is said of a rule set that works in part.
 pub fn in_part(part: &RulesInPart, name: &str) -> String {
-    let (work, out) = (count(part.rules), count(part.left_out));
-    format!(
-        "rule set {name}: {work} rules work, {out} left out and NOT applied (`analyze --kind unreadable` lists them)"
-    )
+    let works = if part.rules == 1 { "works" } else { "work" };
+    let (rules, out) = (counted(part.rules, "rule"), count(part.left_out));
+    format!("rule set {name}: {rules} {works}, {out} left out and not applied (--kind unreadable lists them)")
 }
 
 /// One line on how much came in and was examined.
@@ -463,7 +463,9 @@ fn said(finding: &Finding, on: ExhibitId) -> String {
         FindingBody::Capability { capability, techniques, .. } => {
             format!("{capability} ({})", techniques.join(", "))
         }
-        FindingBody::Text { what, value, .. } => format!("{what} {value}"),
+        FindingBody::Text { what, value, .. } | FindingBody::ActiveContent { what, value, .. } => {
+            format!("{what} {value}")
+        }
         FindingBody::RuleMatch { rule, .. } => rule.clone(),
         FindingBody::Family { family, .. } => family.clone(),
         FindingBody::Signature { verdict, signer, .. } => {

@@ -322,7 +322,7 @@ async fn a_large_folder_is_told_by_danger_on_one_screen() {
             "{told}"
         );
         // A rule that is not applied finds nothing: that is said.
-        assert!(told.contains("1 rules work, 1 left out"), "{told}");
+        assert!(told.contains("1 rule works, 1 left out and not applied"), "{told}");
         assert!(told.contains("--top 83 tells them") && told.contains("--kind TYPE"), "{told}");
     }
     // More, or less, or one kind of findings.
