@@ -270,9 +270,9 @@ impl Screen {
     /// Rule sets that work in part: what is not applied finds nothing.
     fn rule_sets(&self) -> Vec<String> {
         let one = |part: &RulesInPart| {
-            let name =
-                self.names.get(&part.exhibit).map_or_else(|| short(part.exhibit), |n| cut(&plain(n), 20));
-            in_part(part, &name)
+            let name = self.names.get(&part.exhibit).map_or_else(|| short(part.exhibit), |n| plain(n));
+            let room = WIDTH.saturating_sub(in_part(part, "").chars().count());
+            in_part(part, &cut(&name, room))
         };
         let mut lines: Vec<String> = self.rules.iter().take(REASONS).map(one).collect();
         if self.rules.len() > REASONS {
