@@ -10,17 +10,14 @@
 //! Memory: 12 bytes a bot of the periods in hand and the bitmaps of their days.
 
 use crate::generated::Date;
-use crate::tables::{File, Table, TableError, file_with};
+use crate::tables::{File, Table, TableError, file_with, opened, strange};
 use datafusion::arrow::array::{ArrayRef, AsArray as _, BinaryArray, Int32Array, Int64Array};
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Int32Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::arrow::ProjectionMask;
-use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::file::metadata::KeyValue;
 use datafusion::parquet::file::properties::WriterProperties;
-use datafusion::parquet::file::reader::ChunkReader;
-use object_store::PutPayload;
 use std::sync::Arc;
 use terms::{Day, MICROS_PER_DAY};
 
@@ -158,13 +155,6 @@ pub fn covered(bytes: Vec<u8>) -> Result<Vec<String>, TableError> {
     text.and_then(|t| serde_json::from_str(t).ok()).ok_or_else(strange)
 }
 
-fn opened(bytes: Vec<u8>) -> Result<ParquetRecordBatchReaderBuilder<impl ChunkReader>, TableError> {
-    // The store's own type for bytes, which the reader takes.
-    let payload = PutPayload::from(bytes);
-    let bytes = payload.as_ref().first().cloned().ok_or_else(strange)?;
-    Ok(ParquetRecordBatchReaderBuilder::try_new(bytes)?)
-}
-
 fn batches(
     bytes: Vec<u8>,
     table: Table,
@@ -221,8 +211,4 @@ fn numbers_file(rows: &[Named]) -> Result<File, TableError> {
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, TableError> {
     batch.column_by_name(name).ok_or_else(strange)
-}
-
-fn strange() -> TableError {
-    TableError::Columns(ArrowError::SchemaError("not a batch of the table that was asked for".into()))
 }

@@ -6,7 +6,10 @@
 //! new names; which of them count is said by the state store's manifest.
 //! Times are INT64 microseconds UTC, text is UTF8, exhibits are 64 hexadecimal digits.
 
+mod compact;
 mod web;
+
+pub use compact::Compactor;
 
 use crate::prepare::{Prepared, PreparedDns, PreparedFlow, PreparedHttp, PreparedSighting, PreparedTls};
 use datafusion::arrow::array::{
@@ -15,8 +18,10 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::file::reader::ChunkReader;
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, path::Path};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -245,6 +250,19 @@ fn full<T>(
     file: impl Fn(Vec<T>) -> Result<File, TableError>,
 ) -> Result<Option<File>, TableError> {
     if rows.len() < most { Ok(None) } else { file(std::mem::take(rows)).map(Some) }
+}
+
+pub(crate) fn opened(
+    bytes: Vec<u8>,
+) -> Result<ParquetRecordBatchReaderBuilder<impl ChunkReader + 'static>, TableError> {
+    // The store's own type for bytes, which the reader takes.
+    let payload = PutPayload::from(bytes);
+    let bytes = payload.as_ref().first().cloned().ok_or_else(strange)?;
+    Ok(ParquetRecordBatchReaderBuilder::try_new(bytes)?)
+}
+
+pub(crate) fn strange() -> TableError {
+    TableError::Columns(ArrowError::SchemaError("not a batch of the table that was asked for".into()))
 }
 
 /// Writes a file under a new name; an existing one is never written over.

@@ -11,6 +11,7 @@ mod beacon;
 mod beacon_model;
 mod c2_priors;
 mod captures;
+mod compact;
 mod data;
 mod folder;
 mod generated;

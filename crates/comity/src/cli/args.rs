@@ -167,6 +167,9 @@ pub struct Doctor {
     /// Remove what commands that were cut short left behind.
     #[arg(long, conflicts_with = "clock_reason")]
     pub sweep: bool,
+    /// Put small telemetry files together, month by month: questions are quicker then.
+    #[arg(long, conflicts_with_all = ["clock_reason", "sweep"])]
+    pub compact: bool,
 }
 
 /// How an exhibit came.

@@ -32,7 +32,7 @@ use terms::{Compression, ExhibitId, ExhibitKind, FindingBody, Obtained, PartnerI
 
 /// The home that is meant; its keys only where something is to be mended, or where the passphrase is stated anyway.
 pub fn meant(args: &Doctor, global: &Global) -> Result<Meant, Fault> {
-    if args.clock_reason.is_some() || args.sweep {
+    if args.clock_reason.is_some() || args.sweep || args.compact {
         return Meant::unlocked(global);
     }
     let mut meant = Meant::new(global)?;
@@ -53,6 +53,9 @@ pub async fn doctor(meant: &Meant, args: &Doctor, out: &mut Out) -> Done {
     }
     if args.sweep {
         return sweep(meant, out).await;
+    }
+    if args.compact {
+        return compact(meant, out).await;
     }
     let depth = if args.deep { Depth::Bytes } else { Depth::Lists };
     let checks = look(meant, depth).await?;
@@ -400,6 +403,24 @@ async fn sweep(meant: &Meant, out: &mut Out) -> Done {
     let erased = strays.len() as u64;
     out.line(format!("swept; {} that no exhibit names erased", counted(erased, "sealed object")));
     out.object(&serde_json::json!({ "schema": "comity.swept/1", "erased": strays }));
+    Ok(Outcome::Done)
+}
+
+async fn compact(meant: &Meant, out: &mut Out) -> Done {
+    let node = meant.open("doctor").await?;
+    let done = node.compact().await;
+    node.close().await?;
+    let done = done?;
+    out.line(match done.files {
+        0 => "no small files of telemetry that are worth putting together".to_owned(),
+        _ => format!(
+            "{} put together into {}, {}",
+            counted(done.files, "file"),
+            done.into,
+            counted(done.rows, "row")
+        ),
+    });
+    out.object(&serde_json::json!(done));
     Ok(Outcome::Done)
 }
 

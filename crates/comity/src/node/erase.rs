@@ -14,6 +14,7 @@
 //! Elsewhere: which words tell of an exhibit (`erased`), the rows (`store::erasure`), the vault's part (`evidence`).
 
 use super::Node;
+use super::compact::count_rewritten;
 use super::erased::Traces;
 use super::error::NodeError;
 use super::hold::reason;
@@ -345,7 +346,10 @@ impl Node {
     /// Everything in the state store that rests on the exhibits, in one transaction.
     async fn clean(&self, erasure: &mut Erasure, traces: &Traces) -> Result<(), NodeError> {
         let now = self.clock.now();
+        let exhibits: BTreeSet<ExhibitId> = erasure.exhibits.iter().copied().collect();
+        let rewritten = self.rewrite_without(&exhibits).await?;
         let mut tx = self.state.begin().await?;
+        count_rewritten(&mut tx, &rewritten, now).await?;
         let mut gone: BTreeSet<FindingId> = BTreeSet::new();
         for id in &erasure.exhibits {
             for finding in erasure::findings(&mut tx, id).await? {

@@ -8,11 +8,11 @@ use super::Node;
 use super::error::NodeError;
 use crate::store::commit::write;
 use crate::store::manifest::{self, TelemetryFile};
-use crate::store::{Batch, Draft};
+use crate::store::{Batch, Draft, compacted};
 use botnet::rollup::{Builder, covered};
 use botnet::tables::Table;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use terms::{ExhibitId, Timestamp};
 
 /// What the roll-ups say of a time.
@@ -65,25 +65,37 @@ impl Node {
     }
 
     /// Rolls up what is not yet; how many files that were, and whether everything was made anew.
-    async fn roll_up(&self) -> Result<(u64, bool), NodeError> {
-        let [sightings, days, numbers] = {
+    pub(super) async fn roll_up(&self) -> Result<(u64, bool), NodeError> {
+        let ([sightings, days, numbers], members) = {
             let mut conn = self.state.read().await?;
             let mut all = Vec::new();
             for table in [Table::Sightings, Table::SightingDays, Table::BotNumbers] {
                 all.push(manifest::of_table(&mut conn, table.name()).await?);
             }
-            <[Vec<TelemetryFile>; 3]>::try_from(all).unwrap_or_default()
+            let members = compacted::of_table(&mut conn, Table::Sightings.name()).await?;
+            (<[Vec<TelemetryFile>; 3]>::try_from(all).unwrap_or_default(), members)
         };
+        // What was put together since it was rolled up is known by the paths it had before.
+        let mut firsts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        members.iter().for_each(|m| firsts.entry(&m.path).or_default().push(&m.was));
         let mut known = BTreeSet::new();
         for file in &days {
             known.extend(covered(self.telemetry.read(&file.path).await?)?);
         }
-        let there: BTreeSet<&String> = sightings.iter().map(|f| &f.path).collect();
-        let anew = known.iter().any(|path| !there.contains(path));
+        let there: BTreeSet<&str> =
+            sightings.iter().map(|f| f.path.as_str()).chain(members.iter().map(|m| m.was.as_str())).collect();
+        let mut anew = known.iter().any(|path| !there.contains(path.as_str()));
+        let of = |f: &TelemetryFile, known: &BTreeSet<String>| {
+            let firsts = firsts.get(f.path.as_str()).map_or(&[][..], Vec::as_slice);
+            let seen = firsts.iter().filter(|was| known.contains(**was)).count();
+            (known.contains(&f.path) || (seen > 0 && seen == firsts.len()), seen > 0)
+        };
+        // Rolled up in part: a bitmap does not say which part.
+        anew |= sightings.iter().any(|f| matches!(of(f, &known), (false, true)));
         if anew {
             known.clear();
         }
-        let wanting: Vec<&TelemetryFile> = sightings.iter().filter(|f| !known.contains(&f.path)).collect();
+        let wanting: Vec<&TelemetryFile> = sightings.iter().filter(|f| !of(f, &known).0).collect();
         if wanting.is_empty() && !anew {
             return Ok((0, false));
         }

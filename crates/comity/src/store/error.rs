@@ -231,6 +231,15 @@ pub enum StoreError {
         /// Who.
         person: PersonId,
     },
+    /// A telemetry file went away in the hands of another process.
+    #[error(
+        "telemetry file {path} counts no more: another process of this home took it in hand in this moment"
+    )]
+    #[diagnostic(code("CMT-1450"), help("run the command again; nothing was changed"))]
+    Outrun {
+        /// The file.
+        path: String,
+    },
     /// A telemetry file is not what it should be.
     #[error("telemetry file {path} cannot be taken in: {why}")]
     #[diagnostic(code("CMT-1021"), help("run the job again; the file is not visible to any question"))]

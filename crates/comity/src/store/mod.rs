@@ -34,7 +34,7 @@ pub use home::{Home, InitOptions, Mode};
 pub use network::Network;
 pub use sequencer::{Published, Sequencer};
 pub use state::{
-    Conn, State, Tx, crossings, custody, erasure, exhibits, findings, heads, jobs, leaves, manifest,
-    odometers, records, settings, statements,
+    Conn, State, Tx, compacted, crossings, custody, erasure, exhibits, findings, heads, jobs, leaves,
+    manifest, odometers, records, settings, statements,
 };
 pub use telemetry::{Draft, TelemetryStore};

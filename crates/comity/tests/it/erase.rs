@@ -386,3 +386,79 @@ async fn a_killed_erasure_is_finished_and_never_half_done() {
     }
     println!("{half} of 6 kills met an erasure half-way");
 }
+
+/// A bitmap cannot forget one exhibit: what was rolled up goes with it as a whole, and is made anew of what is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn roll_ups_forget_with_the_sightings_they_were_made_of() {
+    let (home, node) = planted(&Canaries::new(20)).await;
+    let log = |n: u64| Source::Bytes(format!("{n}.ndjson"), support::sinkhole_log(n, 300).into_bytes());
+    let manner = comity::node::ingest::Manner::house("test");
+    let done = node.ingest(vec![log(1), log(2)], &manner, &|_| ()).await.unwrap();
+    let [first, second] =
+        done.taken.iter().map(|t| t.exhibit.to_string()).collect::<Vec<_>>().try_into().unwrap();
+    node.gather(&home.case, &[first.clone(), second]).await.unwrap();
+    let before = node.rolled_up(None, None).await.unwrap();
+    let telemetry = home.root().join("telemetry");
+    let rolled = || {
+        let of = |table: &str| support::files_below(&telemetry, table);
+        [of("sighting_days"), of("bot_numbers")].concat()
+    };
+    let made = rolled();
+    assert!(made.len() >= 2, "{made:?}");
+
+    node.erase(&home.case, &[first], "mistaken", &PersonId("dpo-1".into())).await.unwrap();
+    assert!(rolled().is_empty(), "{:?}", rolled());
+    let after = node.rolled_up(None, None).await.unwrap();
+    assert_eq!(before.bots - after.bots, 300, "{before:?}, {after:?}");
+    assert!(rolled().iter().all(|f| !made.contains(f)), "{:?}", rolled());
+    assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}
+
+/// Put together with others, rows go all the same; what lay beside them stays, and nothing is counted twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_together_forgets_one_exhibit_and_keeps_the_others() {
+    let (home, node) = planted(&Canaries::new(20)).await;
+    let log = |n: u64| Source::Bytes(format!("{n}.ndjson"), support::sinkhole_log(n, 30).into_bytes());
+    let manner = comity::node::ingest::Manner::house("test");
+    let done = node.ingest((10..20).map(log).collect(), &manner, &|_| ()).await.unwrap();
+    let ids: Vec<String> = done.taken.iter().map(|t| t.exhibit.to_string()).collect();
+    node.gather(&home.case, &ids).await.unwrap();
+    let telemetry = home.root().join("telemetry");
+    let files = || support::files_below(&telemetry, "sightings");
+    let naming = |id: &str| {
+        let has = |f: &String| {
+            let bytes = std::fs::read(telemetry.join(f)).unwrap();
+            bytes.windows(id.len()).any(|w| w == id.as_bytes())
+        };
+        files().iter().filter(|f| has(f)).count()
+    };
+    let before = node.rolled_up(None, None).await.unwrap();
+    let small = files().len();
+
+    let compacted = node.compact().await.unwrap();
+    assert!(compacted.files >= 10 && compacted.into >= 1, "{compacted:?}");
+    assert_eq!(files().len() as u64, small as u64 - compacted.files + compacted.into);
+    assert!(ids.iter().all(|id| naming(id) == 1));
+    let after = node.rolled_up(None, None).await.unwrap();
+    assert_eq!((after.files, after.anew), (0, false), "what is rolled up stays rolled up");
+    assert_eq!((&after.channels, after.bots), (&before.channels, before.bots));
+    assert_eq!(node.compact().await.unwrap().files, 0);
+    let again = node.ingest((10..20).map(log).collect(), &manner, &|_| ()).await.unwrap();
+    assert_eq!(again.taken.len(), 10);
+    assert_eq!(node.rolled_up(None, None).await.unwrap().bots, before.bots, "taken in again, counted once");
+
+    node.erase(&home.case, &[ids[3].clone()], "mistaken", &PersonId("dpo-1".into())).await.unwrap();
+    assert_eq!(naming(&ids[3]), 0, "no file has a row of it");
+    assert!(ids.iter().filter(|id| **id != ids[3]).all(|id| naming(id) == 1));
+    let left = node.rolled_up(None, None).await.unwrap();
+    assert_eq!(left.bots, before.bots - 30);
+    // One after the other, to the last of them.
+    for id in ids.iter().filter(|id| **id != ids[3]) {
+        node.erase(&home.case, std::slice::from_ref(id), "mistaken", &PersonId("dpo-1".into()))
+            .await
+            .unwrap();
+    }
+    assert!(ids.iter().all(|id| naming(id) == 0));
+    assert_eq!(node.rolled_up(None, None).await.unwrap().bots, before.bots - 300);
+    assert!(node.verify_home(&|_| ()).await.unwrap().whole());
+}

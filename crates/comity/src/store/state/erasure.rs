@@ -3,7 +3,7 @@
 //! Here: findings, their links, jobs, names, labels and telemetry rows of an exhibit, and what was unpacked from it. Elsewhere: in
 //! which order an erasure goes and what it does to cases and plans (`node::erase`), the file below (`State::purge`).
 
-use super::{Tx, execute, get, parsed, rows, statement::Statement};
+use super::{Tx, compacted, execute, get, parsed, rows, statement::Statement};
 use crate::store::StoreError;
 use sqlx::AnyConnection;
 use terms::{ExhibitId, FindingId};
@@ -24,7 +24,8 @@ const MANIFEST: Statement =
 const ROLLED: Statement = Statement {
     name: "erasure.rolled",
     sql: "DELETE FROM manifest WHERE tbl IN ('sighting_days', 'bot_numbers') \
-          AND EXISTS (SELECT 1 FROM manifest m WHERE m.exhibit = $1 AND m.tbl = 'sightings')",
+          AND (EXISTS (SELECT 1 FROM manifest m WHERE m.exhibit = $1 AND m.tbl = 'sightings') \
+               OR EXISTS (SELECT 1 FROM compacted c WHERE c.exhibit = $1 AND c.tbl = 'sightings'))",
 };
 const LABELS: Statement = Statement { name: "erasure.labels", sql: "DELETE FROM labels WHERE belongs = $1" };
 const UNPACKED: Statement = Statement {
@@ -55,7 +56,7 @@ pub async fn forget_exhibit(tx: &mut Tx, exhibit: &ExhibitId) -> Result<(), Stor
     for statement in [&JOBS, &NAMES, &ROLLED, &MANIFEST, &LABELS] {
         execute(tx, statement, statement.query().bind(exhibit.to_string())).await?;
     }
-    Ok(())
+    compacted::forget(tx, exhibit).await
 }
 
 /// What was unpacked from an exhibit and is here.

@@ -1,6 +1,8 @@
 //! The manifest: which telemetry files count. A file is visible to questions when its row is committed.
 
-use super::{Tx, execute, get, parsed, records::bounded, row, rows, signed, size, statement::Statement};
+use super::{
+    Tx, compacted, execute, get, parsed, records::bounded, row, rows, signed, size, statement::Statement,
+};
 use crate::store::StoreError;
 use serde::Serialize;
 use sqlx::{AnyConnection, any::AnyRow};
@@ -51,9 +53,12 @@ const REMOVE: Statement = Statement { name: "manifest.remove", sql: "DELETE FROM
 const HAS: Statement = Statement { name: "manifest.has", sql: "SELECT path FROM manifest WHERE path = $1" };
 pub(crate) const STATEMENTS: &[&Statement] = &[&ADD, &OF_TABLE, &PAGE, &OF_EXHIBIT, &REMOVE, &HAS];
 
-/// Makes a file count; false where the exhibit's part of that table counts already (a retried job): the new file then
-/// stays an orphan and is swept.
+/// Makes a file count; false where the exhibit's part of that table counts already (a retried job), alone or in a file with
+/// others: the new file then stays an orphan and is swept.
 pub async fn add(tx: &mut Tx, file: &TelemetryFile, at: Timestamp) -> Result<bool, StoreError> {
+    if compacted::has(tx, &file.exhibit, &file.table, file.part).await? {
+        return Ok(false);
+    }
     let query = ADD
         .query()
         .bind(file.path.clone())

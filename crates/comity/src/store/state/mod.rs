@@ -5,6 +5,7 @@
 //! us; times are UTC microseconds; placeholders are `$1`. Migrations are added, never edited.
 //! Reading takes any connection; writing takes a [`Tx`], so that what belongs together is kept together.
 
+pub mod compacted;
 pub mod crossings;
 pub mod custody;
 pub mod erasure;
@@ -282,8 +283,9 @@ impl State {
 
 /// Every statement by name.
 pub fn statements() -> impl Iterator<Item = &'static Statement> {
-    let lists: [&'static [&'static Statement]; 15] = [
+    let lists: [&'static [&'static Statement]; 16] = [
         super::clock::STATEMENTS,
+        compacted::STATEMENTS,
         custody::STATEMENTS,
         erasure::STATEMENTS,
         exhibits::STATEMENTS,

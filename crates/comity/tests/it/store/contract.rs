@@ -4,6 +4,7 @@ use super::databases::{Store, each, sqlite};
 use comity::store::{
     State, StoreError, commit,
     commit::{Batch, write},
+    compacted,
     custody::{self, CustodyRow},
     exhibits::{self, Exhibit},
     findings,
@@ -274,6 +275,35 @@ pub fn telemetry_file(path: &str, exhibit: ExhibitId, part: u32) -> TelemetryFil
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_lies_in_a_file_with_others_counts_there_alone() {
+    each(|Store { state, .. }| async move {
+        let (x, y) = (ExhibitId::of(b"x"), ExhibitId::of(b"y"));
+        let (first, second) =
+            (telemetry_file("flows/xx/1.parquet", x, 0), telemetry_file("flows/yy/1.parquet", y, 3));
+        let mut tx = state.begin().await.unwrap();
+        for file in [&first, &second] {
+            assert!(manifest::add(&mut tx, file, Timestamp(1)).await.unwrap());
+            assert!(manifest::remove(&mut tx, &file.path).await.unwrap());
+            compacted::add(&mut tx, file, "flows/zz/both.parquet").await.unwrap();
+            assert!(!manifest::add(&mut tx, file, Timestamp(2)).await.unwrap(), "a retried job");
+        }
+        compacted::moved(&mut tx, "flows/zz/both.parquet", "flows/zz/anew.parquet").await.unwrap();
+        let around = compacted::around(&mut tx, &x).await.unwrap();
+        assert_eq!(around, compacted::of_table(&mut tx, "flows").await.unwrap());
+        let told: Vec<_> = around.iter().map(|m| (m.exhibit, m.was.as_str(), m.path.as_str())).collect();
+        let path = "flows/zz/anew.parquet";
+        assert_eq!(told, [(x, first.path.as_str(), path), (y, second.path.as_str(), path)]);
+        assert!(compacted::of_table(&mut tx, "dns").await.unwrap().is_empty());
+        compacted::forget(&mut tx, &x).await.unwrap();
+        assert!(compacted::around(&mut tx, &x).await.unwrap().is_empty());
+        assert_eq!(compacted::around(&mut tx, &y).await.unwrap().len(), 1);
+        assert!(manifest::add(&mut tx, &first, Timestamp(3)).await.unwrap(), "forgotten, it may come again");
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_part_of_an_exhibit_counts_once() {
     each(|Store { state, .. }| async move {
         let (x, y) = (ExhibitId::of(b"x"), ExhibitId::of(b"y"));
@@ -465,6 +495,7 @@ fn migrations_are_as_they_were_written() {
         ("0006_evidence.sql", "4b49be52b065350540c37d097a013a3292b7b74c4c37a4f3ca3820f20b16aa5f"),
         ("0007_labels.sql", "d8e29931eb65bb84121d7d72382e21354d5d8f7d83c0af5f037c48b2e4ef6644"),
         ("0008_batches.sql", "0f03d1081048e1d883f416f0d70ac4929aba78adb657c681eb9e36563a12de9f"),
+        ("0009_compacted.sql", "5f903d3f78f2b34cfeaa3dbb1f003b4b1b0a4c9c068ce6ccd5b112c6d74969db"),
     ];
     assert_eq!(found, written.map(|(n, d)| (n.to_owned(), d.to_owned())));
 }
