@@ -156,7 +156,7 @@ fn first_ids(size: &Size) -> Vec<Row> {
     let mut rows = Vec::new();
     for &seed in &size.seeds {
         for &days in &size.days {
-            for duty in [Duty::Steady, Duty::Mixed, Duty::Seldom] {
+            for duty in [Duty::Steady, Duty::Mixed, Duty::Seldom, Duty::Away, Duty::Office] {
                 for cured in [0, 20, 60] {
                     for bots in [size.bots / 4, size.bots * 2] {
                         let (lease, shared) = (Lease::Mixed, Shared::Homes);
@@ -183,7 +183,7 @@ fn first_addresses(size: &Size) -> Vec<Row> {
     for &seed in &size.seeds {
         for lease in [Lease::Fixed, Lease::Long, Lease::Mixed, Lease::Day] {
             for shared in [Shared::Nobody, Shared::Homes, Shared::Carrier] {
-                for duty in [Duty::Steady, Duty::Mixed, Duty::Seldom] {
+                for duty in [Duty::Steady, Duty::Mixed, Duty::Seldom, Duty::Away] {
                     // Where every lease is a day long nothing can be told: a cell for each is enough.
                     let churns: &[u32] = if lease == Lease::Day { &[20] } else { &[0, 30] };
                     for &cured in churns {

@@ -16,6 +16,10 @@ pub enum Duty {
     Mixed,
     /// Each machine on its own share of the days, from 10 % to 60 %.
     Seldom,
+    /// As `Mixed`; and 40 % of machines are in use for one to three weeks and then away for two to nine days, in turn.
+    Away,
+    /// As `Mixed`; and half of the machines are off on two days of each week, the same for all.
+    Office,
 }
 
 /// How long a line keeps its address.
@@ -87,8 +91,8 @@ const KINDS: u64 = 40;
 
 /// Makes all calls, and says how many bots are infected at noon of each day.
 pub fn churn(spec: &ChurnSpec, mut each: impl FnMut(Call)) -> Vec<u64> {
-    let [lives, homes, lines, leases, dailies] =
-        ["life", "home", "line", "lease", "day"].map(|k| key(spec.seed, k));
+    let [lives, homes, lines, leases, dailies, offs] =
+        ["life", "home", "line", "lease", "day", "off"].map(|k| key(spec.seed, k));
     let days = spec.days.min(62);
     let window = u64::from(days) * 86_400;
     let networks = match spec.lease {
@@ -115,12 +119,13 @@ pub fn churn(spec: &ChurnSpec, mut each: impl FnMut(Call)) -> Vec<u64> {
         let lease = at(networks, network).1;
         let phase = home.below(lease);
         let daily = daily(&mut dice, spec.duty);
+        let off = off(Dice::new(offs, n, 0), spec.duty);
         let (on, length) = (dice.below(86_400), dice.between(2 * 3_600, 14 * 3_600));
         let interval = dice.between(5_400, 14_400);
         let kind = u16::try_from(dice.below(KINDS).min(dice.below(KINDS))).unwrap_or(0);
         for day in 0..u64::from(days) {
             let mut today = Dice::new(dailies, n, day);
-            if !today.permille(daily) {
+            if !today.permille(daily) || off >> day & 1 == 1 {
                 continue;
             }
             let late = today.below(1_800);
@@ -160,9 +165,27 @@ fn daily(dice: &mut Dice, duty: Duty) -> u64 {
     let any = dice.between(100, 600);
     match duty {
         Duty::Steady => 950,
-        Duty::Mixed if lot < 7 => 950,
-        Duty::Mixed if lot < 9 => 600,
-        Duty::Mixed => 150,
         Duty::Seldom => any,
+        _ if lot < 7 => 950,
+        _ if lot < 9 => 600,
+        _ => 150,
+    }
+}
+
+/// Days on which a machine is not in use at all, one bit each.
+fn off(mut dice: Dice, duty: Duty) -> u64 {
+    match duty {
+        Duty::Away if dice.permille(400) => {
+            let (mut map, mut day) = (0, dice.below(30));
+            // It has been so for long: the first day is any of its turns.
+            while day < 30 + 62 {
+                let away = dice.between(2, 9);
+                map |= (day..day + away).filter(|d| (30..92).contains(d)).fold(0, |m, d| m | 1 << (d - 30));
+                day += away + dice.between(7, 21);
+            }
+            map
+        }
+        Duty::Office if dice.permille(500) => (0..62).filter(|d| d % 7 >= 5).fold(0, |m, d| m | 1 << d),
+        _ => 0,
     }
 }

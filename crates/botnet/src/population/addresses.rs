@@ -9,9 +9,7 @@
 //! What it rests on: bots of one botnet call alike in all networks. Machines behind one address are told apart by what
 //! their calls show beside it (`kind`: user agent, build, TLS fingerprint); pairs that show the same are corrected for.
 
-use super::ids::{ABSENT, Counted, ROUNDS, check};
-use super::interval::Width;
-use super::open::Fit;
+use super::ids::{ABSENT, Counted, check};
 use super::{Count, Histories, MAX_DAYS, Refusal};
 use std::collections::{BTreeMap, HashMap};
 
@@ -194,8 +192,7 @@ pub fn count_addresses(data: &Addresses, level: f64) -> Result<Count, Refusal> {
         return Err(Refusal::TooFewLines { percent: percent as u64, least: LEAST_PERCENT });
     }
     check(&lines)?;
-    let fit = Fit::of(&lines, ROUNDS);
-    let counted = Counted::new(&lines, &fit);
+    let counted = Counted::of(&lines)?;
     // Two machines of one kind behind one address look like one machine.
     let alike: f64 = kinds.values().map(|&n| (n as f64 / single as f64).powi(2)).sum();
     let doubles = mixed as f64 * alike / (1.0 - alike).max(0.01);
@@ -204,8 +201,7 @@ pub fn count_addresses(data: &Addresses, level: f64) -> Result<Count, Refusal> {
     let unequal = (squares * single as f64 / (calls as f64).powi(2) - 1.0).max(0.0);
     let others = (1.0 - percent / 100.0).clamp(0.0, 1.0);
     let scale = (unequal * others / counted.mean().max(1.0)).sqrt();
-    let followed = lines.seen() as f64;
-    let width = Width { hidden: counted.hidden, followed, misfit: counted.misfit, scale };
+    let width = counted.width(&lines, scale);
     let method = format!(
         "re-appearance of addresses over days: lasting lines of one machine, scaled by calls, {:.0} % interval",
         100.0 * level

@@ -6,9 +6,11 @@ pub(super) const SURVIVALS: [f64; 7] = [1.0, 0.985, 0.96, 0.91, 0.8, 0.55, 0.2];
 const GREATEST: f64 = 0.985;
 /// Points of the grid of catchability of bots that are never away.
 const CHANCES: usize = 14;
+/// What a day that a bot does not keep takes from the logit: odds of a twentieth.
+const OFF: f64 = 3.0;
 /// Fewest days over which weeks can be told.
 const TWO_WEEKS: usize = 14;
-/// Mean lengths of an absence, in days. Those longer than half the window cannot be told from cures, and are left out.
+/// Mean lengths of an absence, in days.
 const AWAY: [f64; 4] = [2.5, 5.0, 10.0, 20.0];
 /// Shares of the time that bots are away.
 const SHARES: [f64; 3] = [0.12, 0.35, 0.65];
@@ -38,6 +40,16 @@ pub(super) struct Class {
 }
 
 impl Class {
+    /// Logit of its chance of being seen when it is not away, on a day of the week's end or not.
+    pub(super) fn on(self, weekend: bool) -> f64 {
+        let kept = match self.week {
+            Week::None => true,
+            Week::Office => !weekend,
+            Week::Leisure => weekend,
+        };
+        if kept { self.alpha } else { self.alpha - OFF }
+    }
+
     /// Share of the time that it is away.
     pub(super) fn away(self) -> f64 {
         if self.leaves > 0.0 { self.leaves / (self.leaves + self.returns) } else { 0.0 }
@@ -49,43 +61,48 @@ pub(super) fn logit(p: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
-/// All kinds for a window of `days`, of which `watched` have sightings. Without `absence`, only kinds whose days are
-/// independent of each other.
-pub(super) fn classes(days: usize, watched: usize, absence: bool) -> Vec<Class> {
+/// The week's end: of each week the two days in a row on which the fewest are seen, if the window has two weeks and these
+/// days fewer in every week.
+pub(super) fn weekend(daily: &[f64]) -> Vec<bool> {
+    let days = daily.len();
+    let on = |t: usize, first: usize| matches!((t + 7 - first) % 7, 0 | 1);
+    let sum = |first: usize| -> f64 {
+        let chosen = daily.iter().enumerate().filter(|(t, _)| on(*t, first));
+        let (n, all) = chosen.fold((0.0, 0.0), |(n, all), (_, bots)| (n + 1.0, all + bots));
+        all / f64::max(n, 1.0)
+    };
+    let quietest = (0..7).min_by(|a, b| sum(*a).total_cmp(&sum(*b))).unwrap_or(0);
+    daily.iter().enumerate().map(|(t, _)| days >= TWO_WEEKS && on(t, quietest)).collect()
+}
+
+/// All kinds for a window of `days`, of which `watched` have sightings. `absence`: the longest mean length of an absence in
+/// days; without it, only kinds whose days are independent of each other. `weeks`: whether a week's end is known.
+pub(super) fn classes(days: usize, watched: usize, absence: Option<f64>, weeks: bool) -> Vec<Class> {
     // A bot that is on less than about once in the window is beyond what any count can tell.
     let least = (0.6 / watched.max(1) as f64).clamp(0.02, 0.2);
     let (low, high) = (logit(least), logit(GREATEST));
     let grid = (0..CHANCES).map(|k| low + (high - low) * k as f64 / (CHANCES - 1) as f64);
+    let one = |p: f64, week, leaves, returns| Class { alpha: logit(p), week, leaves, returns };
     let mut all: Vec<Class> =
         grid.map(|alpha| Class { alpha, week: Week::None, leaves: 0.0, returns: 1.0 }).collect();
-    if !absence {
-        return all;
-    }
-    let longest = days as f64 / 2.0;
+    let Some(longest) = absence else { return all };
+    let longest = longest.min(days as f64);
     for length in AWAY.into_iter().filter(|l| *l <= longest) {
+        let returns = 1.0 / length;
         for share in SHARES {
-            let returns = 1.0 / length;
             let leaves = returns * share / (1.0 - share);
             if leaves < 1.0 {
-                for p in [0.35, 0.65, 0.88, GREATEST] {
-                    all.push(Class { alpha: logit(p), week: Week::None, leaves, returns });
-                }
+                all.extend([0.35, 0.65, 0.88, GREATEST].map(|p| one(p, Week::None, leaves, returns)));
             }
         }
     }
-    if days >= TWO_WEEKS {
-        for p in [0.12, 0.3, 0.5, 0.7, 0.88, GREATEST] {
-            all.push(Class { alpha: logit(p), week: Week::Office, leaves: 0.0, returns: 1.0 });
-        }
-        for p in [0.3, 0.65, 0.93] {
-            all.push(Class { alpha: logit(p), week: Week::Leisure, leaves: 0.0, returns: 1.0 });
-        }
+    if weeks {
+        all.extend([0.12, 0.3, 0.5, 0.7, 0.88, GREATEST].map(|p| one(p, Week::Office, 0.0, 1.0)));
+        all.extend([0.3, 0.65, 0.93].map(|p| one(p, Week::Leisure, 0.0, 1.0)));
         for length in AWAY.into_iter().filter(|l| *l > 3.0 && *l <= longest) {
             let returns = 1.0 / length;
-            for p in [0.65, 0.95] {
-                let leaves = returns * SHARES[0] / (1.0 - SHARES[0]);
-                all.push(Class { alpha: logit(p), week: Week::Office, leaves, returns });
-            }
+            let leaves = returns * 0.12 / 0.88;
+            all.extend([0.65, 0.95].map(|p| one(p, Week::Office, leaves, returns)));
         }
     }
     all

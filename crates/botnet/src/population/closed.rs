@@ -115,6 +115,20 @@ pub enum Refusal {
         /// How many are needed.
         least: u64,
     },
+    /// Absence and cure cannot be told apart.
+    #[error(
+        "the data cannot tell how many bots there are: those out of sight may be away or cured, and from {lower} to {upper} follow from it"
+    )]
+    #[diagnostic(
+        code("CMT-1420"),
+        help("ingest more days, at least twice as many as bots are away for, then ask again")
+    )]
+    Absence {
+        /// The count where no absence lasts longer than half of the window in the mean.
+        lower: u64,
+        /// The count where absences may last as long as the window.
+        upper: u64,
+    },
     /// Too many days.
     #[error(
         "the data cannot tell how many bots there are at once over {days} days: bots come and go; {most} at most"
@@ -137,6 +151,7 @@ impl Refusal {
             Self::TooFewRecaptures { .. } => "CMT-0642",
             Self::TooWide { .. } => "CMT-0643",
             Self::TooLong { .. } => "CMT-0644",
+            Self::Absence { .. } => "CMT-1420",
             Self::ShortLeases { .. } => "CMT-0645",
             Self::NoKinds => "CMT-0646",
             Self::TooFewLines { .. } => "CMT-0647",

@@ -15,10 +15,7 @@ pub(super) type Two = [f64; 2];
 
 /// One day on: who goes away, who comes back.
 pub(super) fn step(class: Class, [here, away]: Two) -> Two {
-    [
-        here * (1.0 - class.leaves) + away * class.returns,
-        here * class.leaves + away * (1.0 - class.returns),
-    ]
+    [here * (1.0 - class.leaves) + away * class.returns, here * class.leaves + away * (1.0 - class.returns)]
 }
 
 /// Between two sightings, for bots that stay infected.
@@ -120,6 +117,11 @@ impl Course {
             post[t] = [[1.0, 0.0], [0.0, 1.0]].map(|s| 1.0 - stays[t] + stays[t] * unseen(s));
         }
         Self { class, seen: seen.to_vec(), stays, comes, pre, post }
+    }
+
+    /// Chance to stay infected from day `t` to the next.
+    pub(super) fn stays(&self, t: usize) -> f64 {
+        self.stays[t]
     }
 
     /// Seen for the first time on a day, if on it.

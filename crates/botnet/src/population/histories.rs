@@ -1,18 +1,31 @@
-//! On which days each bot was seen, summed up: of each bot only its first day, its last day and the number of days
-//! count, so that a million bots take the room of a small table.
+//! On which days each bot was seen, summed up: how many bots have which history, and how many have the same first day,
+//! last day and number of days.
+
+use std::collections::HashMap;
 
 /// Most days of a window: over a longer time pseudonyms change and no bot can be followed.
 pub const MAX_DAYS: usize = 62;
 
 /// What was seen of all bots of a window, by day.
 ///
-/// The table is the same in whatever order bots are added. Memory: 8 bytes a cell, at most 62³ cells.
+/// The table is the same in whatever order bots are added. Memory: 8 bytes a cell, at most 62³ cells, and about 32 bytes
+/// for each distinct history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histories {
     days: usize,
     cells: Vec<u64>,
+    /// How many bots were seen on just these days.
+    maps: HashMap<u64, u64>,
     daily: Vec<u64>,
     bots: u64,
+}
+
+/// SplitMix64's finish: an even part is chosen by it.
+fn spread(n: u64) -> u64 {
+    let z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// Bots that have the same first day, last day and number of days.
@@ -32,7 +45,7 @@ impl Histories {
     /// No bots yet, over `days` days; more than [`MAX_DAYS`] are cut to it.
     pub fn new(days: usize) -> Self {
         let days = days.min(MAX_DAYS);
-        Self { days, cells: vec![0; days * days * days], daily: vec![0; days], bots: 0 }
+        Self { days, cells: vec![0; days * days * days], maps: HashMap::new(), daily: vec![0; days], bots: 0 }
     }
 
     /// Sightings as pairs of bot and day (from 0), in any order and with any repetition. Days outside of the window do
@@ -71,7 +84,32 @@ impl Histories {
         for (day, sum) in self.daily.iter_mut().enumerate() {
             *sum += (seen >> day & 1) * bots;
         }
+        *self.maps.entry(seen).or_default() += bots;
         self.bots += bots;
+    }
+
+    /// The histories, each as a map of days with the number of bots that it stands for: all where there are at most
+    /// `most`, else an even part of about as many (threshold sampling, Duffield, Lund and Thorup 2007, Journal of the ACM
+    /// 54): those of many bots each, and of the others some that stand for more. Which they are depends on the histories
+    /// alone.
+    pub(super) fn part(&self, most: usize) -> Vec<(u64, f64)> {
+        let mut all: Vec<(u64, f64)> = self.maps.iter().map(|(map, n)| (*map, *n as f64)).collect();
+        all.sort_unstable_by_key(|(map, _)| *map);
+        if all.len() <= most {
+            return all;
+        }
+        let (mut low, mut high) = (1.0, self.bots as f64);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            let kept: f64 = all.iter().map(|(_, n)| (n / middle).min(1.0)).sum();
+            if kept > most as f64 { low = middle } else { high = middle }
+        }
+        all.retain_mut(|(map, n)| {
+            let chance = (*n / high).min(1.0);
+            *n = n.max(high);
+            (spread(*map) >> 11) as f64 / (1u64 << 53) as f64 <= chance
+        });
+        all
     }
 
     /// Days of the window.

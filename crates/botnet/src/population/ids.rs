@@ -7,9 +7,11 @@ use super::{Estimate, Histories, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Rounds of the fit: more of them move the estimate by less than its interval.
-pub(super) const ROUNDS: usize = 150;
+const ROUNDS: usize = 150;
 /// What the interval does not hold; measured on the second grid of `bench/population`.
 pub(super) const ABSENT: &str = "the interval is too narrow where machines are off for days on end, keep office weeks or have leases of very uneven length: the count was too low there, by 1 to 3 % with such leases, 2 to 6 % with weeks, 10 to 17 % with spells of days off, and up to 26 % with all of it";
+/// If the longest absences that are thought possible move the count by more than this (logarithm), it is refused.
+const DOUBT: f64 = 0.3;
 /// What one day alone adds to the relative error at the ends of the window; less within it.
 const DAY: f64 = 0.02;
 
@@ -50,10 +52,8 @@ pub struct Count {
 /// A [`Refusal`] where the data cannot tell.
 pub fn count_ids(data: &Histories, level: f64) -> Result<Count, Refusal> {
     check(data)?;
-    let fit = Fit::of(data, ROUNDS);
-    let count = Counted::new(data, &fit);
-    let width =
-        Width { hidden: count.hidden, followed: data.seen() as f64, misfit: count.misfit, scale: 0.0 };
+    let count = Counted::of(data)?;
+    let width = count.width(data, 0.0);
     let method = format!(
         "capture-recapture by bot id over days, open population with unequal bots and days, {:.0} % interval",
         100.0 * level
@@ -62,8 +62,13 @@ pub fn count_ids(data: &Histories, level: f64) -> Result<Count, Refusal> {
         format!("{} bots were seen by their own ids over {} days", data.seen(), data.days()),
         format!(
             "an infected bot is seen on {:.0} % of the days in the mean; {:.0} % of the population are added by the model to those known to be infected",
-            100.0 * fit.chance,
+            100.0 * count.chance,
             100.0 * count.hidden
+        ),
+        format!(
+            "an infected bot is away for days on end for {:.0} % of the time in the mean; were all who are away taken for cured, the count would be {:.0}",
+            100.0 * count.away,
+            count.present
         ),
         "the count is of those infected at noon (UTC) of a day, in the mean of the days".to_owned(),
         "bots that are on less than about once in the window cannot be told from none".to_owned(),
@@ -92,15 +97,59 @@ pub(super) struct Counted {
     pub(super) hidden: f64,
     pub(super) misfit: f64,
     chance: f64,
+    /// Share of the time that an infected bot is away.
+    away: f64,
+    /// The mean if nobody were ever away.
+    present: f64,
+    /// How far the two counts lie apart, on the logarithmic scale.
+    doubt: f64,
 }
 
 impl Counted {
-    pub(super) fn new(data: &Histories, fit: &Fit) -> Self {
+    /// Fits the table three times: with absences whose mean is at most half of the window, with some as long as the
+    /// window, and without any. What is counted lies between the first two: the data tell little of which is right.
+    pub(super) fn of(data: &Histories) -> Result<Self, Refusal> {
+        let days = data.days() as f64;
+        let [short, long] =
+            [days / 2.0, days].map(|longest| Self::new(data, &Fit::of(data, ROUNDS, Some(longest))));
+        let (a, b) = (short.mean(), long.mean());
+        let doubt = (b / a).ln().abs();
+        if doubt > DOUBT {
+            return Err(Refusal::Absence { lower: a.min(b).round() as u64, upper: a.max(b).round() as u64 });
+        }
+        let middle = |a: f64, b: f64| (a * b).max(0.0).sqrt();
+        let present = Fit::of(data, ROUNDS, None).population.iter().sum::<f64>() / days.max(1.0);
+        Ok(Self {
+            population: short.population.iter().zip(&long.population).map(|(a, b)| middle(*a, *b)).collect(),
+            hidden: f64::midpoint(short.hidden, long.hidden),
+            misfit: middle(short.misfit, long.misfit),
+            chance: middle(short.chance, long.chance),
+            away: f64::midpoint(short.away, long.away),
+            present,
+            doubt,
+        })
+    }
+
+    pub(super) fn width(&self, data: &Histories, scale: f64) -> Width {
+        let moved = (self.mean() / self.present).ln().abs();
+        let followed = data.seen() as f64;
+        Width { hidden: self.hidden, followed, misfit: self.misfit, scale, doubt: self.doubt, moved }
+    }
+
+    fn new(data: &Histories, fit: &Fit) -> Self {
         // A bot is known to be infected from its first day to its last.
         let known: u64 = data.cells().map(|c| (c.last - c.first + 1) as u64 * c.bots).sum();
         let all: f64 = fit.population.iter().sum();
         let hidden = (1.0 - known as f64 / all.max(1.0)).clamp(0.0, 1.0);
-        Self { population: fit.population.clone(), hidden, misfit: fit.misfit(data), chance: fit.chance }
+        Self {
+            population: fit.population.clone(),
+            hidden,
+            misfit: fit.misfit(data),
+            chance: fit.chance,
+            away: fit.away,
+            present: 0.0,
+            doubt: 0.0,
+        }
     }
 
     /// Bots of a day in the mean.

@@ -19,20 +19,33 @@ pub(super) struct Width {
     pub(super) misfit: f64,
     /// Relative standard error of what the fit is scaled by.
     pub(super) scale: f64,
+    /// How far apart the counts with shorter and with longer absences lie (logarithm).
+    pub(super) doubt: f64,
+    /// By how much absences of any length do.
+    pub(super) moved: f64,
 }
 
 /// What chance adds, in standard errors of the count of those out of sight.
 const CHANCE: f64 = 1.7;
 /// The shape's error for each unit of the hidden share.
 const SHAPE: f64 = 0.03;
+/// The error of absences for each unit that counts with shorter and longer ones lie apart.
+const DOUBT: f64 = 0.5;
+/// The same for each unit that absences of any length do.
+const MOVED: f64 = 0.3;
 /// Relative error that is there whatever was seen: when on a day a bot comes or goes.
-const FLOOR: f64 = 0.002;
+const FLOOR: f64 = 0.003;
 
 impl Width {
     /// One standard error, on the logarithmic scale; `own` is what one day alone adds.
     fn error(self, own: f64) -> f64 {
         let chance = CHANCE * (self.misfit * self.hidden / self.followed.max(1.0)).sqrt();
-        [chance, SHAPE * self.hidden, FLOOR, self.scale, own].iter().map(|e| e * e).sum::<f64>().sqrt()
+        let absence = DOUBT * self.doubt + MOVED * self.moved;
+        [chance, SHAPE * self.hidden, FLOOR, self.scale, own, absence]
+            .iter()
+            .map(|e| e * e)
+            .sum::<f64>()
+            .sqrt()
     }
 
     /// The ends around `bots` at a level.

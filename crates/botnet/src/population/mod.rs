@@ -14,7 +14,9 @@
 
 mod addresses;
 pub mod alarm;
+mod classes;
 mod closed;
+mod course;
 mod histories;
 mod ids;
 mod interval;
