@@ -3,10 +3,10 @@
 //! A relative error has these parts. Chance: the number of bots that were infected and not in sight varies, and so does
 //! what is learnt of them; the further the data lie from the fit, the more (variance inflation, as Lebreton and others
 //! 1992 have it, Ecological Monographs 62). Shape: the model is not how bots live, and where more is hidden that matters
-//! more. Where only lines are counted, how unequally bots call. The constants were set on generated populations (the
-//! first grid of `bench/population`, with other seeds than it is judged on) so that about nine of ten
-//! intervals of level 90 % hold the truth. They are not proven, and a process unlike these lies outside: the second grid
-//! there is not held (`bench/README.md`).
+//! more. Absence: how long bots can be away is a guess, and counts with shorter and with longer absences lie apart. Where
+//! only lines are counted, how unequally bots call. The constants were set on generated populations (the first grid of
+//! `bench/population`, with other seeds than it is judged on) so that about nine of ten intervals of level 90 % hold the
+//! truth. They are not proven; what the second grid there made of them, which set nothing, is in `bench/README.md`.
 
 /// What the width of an interval depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,7 +2,7 @@
 //!
 //! Three questions, by what the data hold:
 //! - [`count_ids`]: the protocol carries bot ids. Capture and recapture in an open population (`open`): bots are
-//!   infected and cured within the window and differ in how often they are on.
+//!   infected and cured within the window, differ in how often they are on, and are away for days on end.
 //! - [`count_addresses`]: there are only addresses (`addresses`). Lines that keep their address and hold one machine are
 //!   counted as bots are; what share of all calls they make says how many bots make the others.
 //! - [`estimate`]: only on how many days each bot was seen; the population is taken to be closed (`closed`).

@@ -30,6 +30,10 @@ const DAY_PRIOR: f64 = 6.0;
 const CURE_PRIOR: f64 = 8.0;
 /// From this round on, kinds with less than [`LEAST_SHARE`] are left out.
 const PRUNED: usize = 12;
+/// After so many rounds in which the count moved by less than [`STILL`] of itself, the fit ends.
+const STEADY: usize = 10;
+/// See [`STEADY`].
+const STILL: f64 = 1e-4;
 /// The share below which a kind is none.
 const LEAST_SHARE: f64 = 1e-4;
 
@@ -113,16 +117,24 @@ impl Fit {
         }
     }
 
-    /// Fits the model in `rounds` of expectation and maximisation. `absence`: the longest mean length of an absence, in
+    /// Fits the model in at most `rounds` of expectation and maximisation. `absence`: the longest mean length of an absence, in
     /// days, that is thought possible; none: bots are never away.
     pub(super) fn of(data: &Histories, rounds: usize, absence: Option<f64>) -> Self {
         let rows = Rows::of(data);
         let mut fit = Self::start(data, &rows, absence);
-        for round in 0..rounds.max(1) {
+        let mut before = 0.0;
+        for round in 1..=rounds.max(1) {
             let sums = fit.expect(&rows);
             fit.maximise(&rows, sums);
             if round >= PRUNED {
                 fit.prune();
+            }
+            if round % STEADY == 0 {
+                let all: f64 = fit.population.iter().sum();
+                if (all - before).abs() < STILL * all {
+                    break;
+                }
+                before = all;
             }
         }
         // The weights of a part add up to the whole only in the mean.

@@ -186,6 +186,34 @@ fn bots_that_come_and_go_are_counted_by_day() {
     }
 }
 
+/// 3,000 bots, none of them cured, of which every `nth` is in use for `on` days and away for `off` days in turn; one in use is
+/// seen on a day with the chance given.
+fn in_turns(days: usize, nth: usize, on: usize, off: usize, chance: f64) -> Vec<u64> {
+    let mut dice = Chance(5);
+    let mut one = |bot: usize| {
+        let phase = (dice.next() * (on + off) as f64) as usize;
+        let used = |t: usize| bot % nth != 0 || (t + phase) % (on + off) < on;
+        (0..days).filter(|t| used(*t) && dice.next() < chance).fold(0, |map, t| map | 1 << t)
+    };
+    (0..3_000).map(&mut one).collect()
+}
+
+#[test]
+fn bots_that_are_away_for_days_are_not_taken_for_cured() {
+    for days in [14, 28] {
+        let e = count_ids(&table(days, &in_turns(days, 3, 8, 4, 0.9)), 0.9).unwrap().mean;
+        assert!((e.bots / 3_000.0 - 1.0).abs() < 0.05, "{days} days: {e:?}");
+        assert!(e.lower <= 3_000.0 && 3_000.0 <= e.upper, "{days} days: {e:?}");
+    }
+}
+
+#[test]
+fn absence_that_may_as_well_be_cure_is_refused() {
+    // Each bot is away more than twice as long as it is in use: 18 days show hardly anyone's return.
+    let told = count_ids(&table(18, &in_turns(18, 1, 6, 14, 0.8)), 0.9);
+    assert_eq!(told.unwrap_err().code(), "CMT-1420");
+}
+
 #[test]
 fn what_cannot_be_told_is_refused() {
     let code = |maps: &[u64], days| count_ids(&table(days, maps), 0.9).unwrap_err().code();
