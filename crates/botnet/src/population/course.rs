@@ -5,6 +5,7 @@
 //! sight is on and not seen, or away; `[f64; 2]` holds the two.
 #![expect(
     clippy::indexing_slicing,
+    clippy::needless_range_loop,
     reason = "every table here is made with one entry a day, and every index comes from a loop over days"
 )]
 
