@@ -192,7 +192,7 @@ fn in_turns(days: usize, nth: usize, on: usize, off: usize, chance: f64) -> Vec<
     let mut dice = Chance(5);
     let mut one = |bot: usize| {
         let phase = (dice.next() * (on + off) as f64) as usize;
-        let used = |t: usize| bot % nth != 0 || (t + phase) % (on + off) < on;
+        let used = |t: usize| !bot.is_multiple_of(nth) || (t + phase) % (on + off) < on;
         (0..days).filter(|t| used(*t) && dice.next() < chance).fold(0, |map, t| map | 1 << t)
     };
     (0..3_000).map(&mut one).collect()
