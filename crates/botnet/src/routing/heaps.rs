@@ -35,6 +35,7 @@ pub struct Heaps<S> {
     names: Names,
     routed: BTreeMap<u16, u64>,
     unrouted: BTreeMap<(Unrouted, Place, u32), u64>,
+    networks: HashMap<(u16, Place, u32), bool>,
     remembered: HashMap<(IpAddr, i32), Option<(Place, u32)>>,
 }
 
@@ -75,6 +76,7 @@ impl<S: Shelf> Heaps<S> {
             names: Names::default(),
             routed: BTreeMap::new(),
             unrouted: BTreeMap::new(),
+            networks: HashMap::new(),
             remembered: HashMap::new(),
         }
     }
@@ -88,10 +90,18 @@ impl<S: Shelf> Heaps<S> {
             Ok(found) => found,
             Err(why) => return self.leave(why, Place::UNKNOWN, 0),
         };
-        match self.routes.of(hit.source, place, network) {
-            Err(why) => self.leave(why, place, network),
-            Ok(_) if self.later.holds(network) => self.leave(Unrouted::Later, place, network),
-            Ok(recipient) => self.keep(recipient, hit, place, network),
+        let recipient = match self.routes.of(hit.source, place, network) {
+            Err(why) => return self.leave(why, place, network),
+            Ok(recipient) => recipient,
+        };
+        let waits = self.later.holds(network);
+        // One that is not known is no unit that could be counted before and after.
+        if network != 0 && self.networks.len() < MAX_LISTED {
+            self.networks.insert((recipient, place, network), waits);
+        }
+        match waits {
+            true => self.leave(Unrouted::Later, place, network),
+            false => self.keep(recipient, hit, place, network),
         }
     }
 
@@ -155,7 +165,12 @@ impl<S: Shelf> Heaps<S> {
     /// When the shelf takes no more.
     pub fn finish(mut self) -> io::Result<(S, Rows)> {
         self.spill()?;
-        let rows = Rows { names: self.names.names, routed: self.routed, unrouted: self.unrouted };
+        let rows = Rows {
+            names: self.names.names,
+            routed: self.routed,
+            unrouted: self.unrouted,
+            networks: self.networks.into_iter().collect(),
+        };
         Ok((self.shelf, rows))
     }
 }
@@ -168,6 +183,8 @@ pub struct Rows {
     pub routed: BTreeMap<u16, u64>,
     /// Hits for nobody, by reason, place and network; beyond 100,000 such groups by reason alone.
     pub unrouted: BTreeMap<(Unrouted, Place, u32), u64>,
+    /// Networks with hits of a recipient, by place, and whether they belong to the control group; at most 100,000.
+    pub networks: BTreeMap<(u16, Place, u32), bool>,
 }
 
 impl Rows {

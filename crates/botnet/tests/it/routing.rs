@@ -146,6 +146,15 @@ fn whole_networks_wait_and_are_told_of_as_waiting() {
     let told: u64 = rows.routed.values().sum();
     let left: u64 = rows.unrouted.values().sum();
     assert_eq!(told + left, 400);
+    // Every network of a recipient stands with it, and whether it waits; nobody's stand nowhere.
+    let mut waits: Vec<u32> =
+        rows.networks.iter().filter(|(_, waits)| **waits).map(|((.., n), _)| *n).collect();
+    waits.sort_unstable();
+    assert_eq!(waits, waiting.iter().map(|(n, _)| *n).collect::<Vec<_>>());
+    let theirs: u64 =
+        rows.unrouted.iter().filter(|((why, ..), _)| *why != Unrouted::Later).map(|(_, n)| *n).sum();
+    // (The two hits of network 0, which is not known, are told and count for no network.)
+    assert_eq!(rows.networks.len() as u64 * 2, told + left - theirs - 2);
     assert!(!later.holds(0) && !(0..1_000).any(|n| Later::NOBODY.holds(n)));
 }
 

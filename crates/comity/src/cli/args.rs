@@ -902,6 +902,11 @@ pub enum VerifyVerb {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Look the code of a victim's letter up in the notices that this home keeps, and name no victim.
+    Letter {
+        /// The code, however it was read out.
+        code: String,
+    },
     /// Publish the ledger as it stood a while ago; for a timer, once a slot.
     Publish,
     /// List what orders compelled: to counsel, the auditor and who approved it also what nobody may be told of yet.

@@ -1,4 +1,4 @@
-//! `act PLAN notify`: who would be told, who was, and which receipts came.
+//! `act PLAN notify`, `verify letter`: who would be told, who was, which receipts came, and whose letter is genuine.
 
 use super::args::Act;
 use super::errors::Fault;
@@ -7,6 +7,7 @@ use super::out::{Out, Table, count, counted};
 use super::progress::Progress;
 use super::{Done, Outcome};
 use crate::node::error::Ending;
+use crate::node::letter::LetterReport;
 use crate::node::notify::{NotifyReport, Wish};
 
 /// Networks of one reason that people get; programs get all.
@@ -62,7 +63,12 @@ fn told(report: &NotifyReport, out: &mut Out) {
     out.table(&table);
     for (recipient, rows) in &report.without_key {
         let hits = counted(*rows, "hit");
-        out.paragraph(0, &format!("waits: {hits} of `{recipient}`, for whom the agreement names no key"));
+        out.paragraph(
+            0,
+            &format!(
+                "waits: {hits} of `{recipient}`, for whom the agreement names no key, or no sealed mail"
+            ),
+        );
     }
     if !report.unrouted.is_empty() {
         out.heading("To nobody:");
@@ -71,7 +77,9 @@ fn told(report: &NotifyReport, out: &mut Out) {
         let known: Vec<String> =
             left.networks.iter().filter(|n| **n != 0).take(SHOWN).map(|n| format!("AS{n}")).collect();
         let networks = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
-        out.paragraph(2, &format!("{}: {}{networks}", counted(left.hits, "hit"), left.why));
+        let hits =
+            format!("{} in {}", counted(left.hits, "hit"), counted(left.in_networks as u64, "network"));
+        out.paragraph(2, &format!("{hits}: {}{networks}", left.why));
     }
     if report.other > 0 {
         out.paragraph(0, &format!("{} on channels of no part in this plan", counted(report.other, "hit")));
@@ -79,4 +87,30 @@ fn told(report: &NotifyReport, out: &mut Out) {
     if !report.dry && !report.told.is_empty() {
         out.talk("next: hand the messages to your mail system; then comity act PLAN notify --arrived NOTICE");
     }
+}
+
+/// What is known of the code on a letter.
+pub(super) fn letter(report: &LetterReport, out: &mut Out) {
+    let Some(code) = &report.code else {
+        out.line("NOT genuine as read: this is no code of a letter");
+        out.paragraph(
+            0,
+            "A sign is wrong or missing. Have it read out again, sign by sign; there is no I, L, O or U.",
+        );
+        return;
+    };
+    for notice in &report.notices {
+        let member = notice.member.as_ref().map(|m| format!("/{m}")).unwrap_or_default();
+        let day = notice.at.day();
+        out.line(format!("genuine: {code} stands in {} to {}{member} of {day}", notice.release, notice.to));
+    }
+    if report.notices.is_empty() {
+        out.line(format!("NOT genuine as far as this home can tell: {code} stands in none of its notices"));
+    }
+    let opened = counted(report.opened, "notice");
+    let erased = counted(report.erased, "notice");
+    out.paragraph(
+        0,
+        &format!("{opened} looked through; {erased} erased on their day, of which nobody can tell any more"),
+    );
 }

@@ -1,4 +1,4 @@
-//! `verify heads|ask|cosign|take|proof|ruling|publish`: what ledgers show, and who vouches for it.
+//! `verify heads|ask|cosign|take|proof|ruling|letter|publish`: what ledgers show, who vouches for it, what a code stands for.
 
 use super::args::VerifyVerb;
 use super::errors::Fault;
@@ -63,6 +63,12 @@ async fn one(node: &Node, verb: &VerifyVerb, out: &mut Out) -> Done {
         VerifyVerb::Ruling { of, record, out: to } => {
             let proof = node.ruling_proof(of, *record).await?;
             ruling(&proof, to.as_deref(), out)?;
+        }
+        VerifyVerb::Letter { code } => {
+            let report = node.verify_letter(code).await?;
+            out.object(&report);
+            super::notifying::letter(&report, out);
+            return Ok(if report.genuine() { Outcome::Done } else { Ending::NotVerified.into() });
         }
         VerifyVerb::Publish => {
             let done = node.publish().await?;

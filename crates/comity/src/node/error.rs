@@ -185,6 +185,20 @@ pub enum NodeError {
         /// What was named.
         release: String,
     },
+    /// A recipient to whom no notice can be written.
+    #[error("no notice can be written to `{recipient}`: {why}")]
+    #[diagnostic(
+        code("CMT-1411"),
+        help(
+            "mend its clause `recipient` (address, key), or give --contact as one plain mail address; nothing was written"
+        )
+    )]
+    Unreached {
+        /// The recipient's id.
+        recipient: String,
+        /// Why.
+        why: String,
+    },
     /// Refused by an agreement.
     #[error("refused: {sentence}")]
     #[diagnostic(

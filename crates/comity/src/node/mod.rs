@@ -26,6 +26,7 @@ pub mod hold;
 pub mod ingest;
 pub mod keys;
 pub mod label;
+pub mod letter;
 pub mod matching;
 pub mod measure;
 pub mod noisy;

@@ -2,7 +2,7 @@
 //!
 //! Here: which hits are told, the ruling on each notice, sealed mail in a folder, what is kept and what is awaited.
 //! Elsewhere: who gets a hit (`botnet::routing`), the files of a notice and its mail (`exchange::notice`), erasing what is
-//! kept when its day has come (`retain`).
+//! kept when its day has come (`retain`), whether a letter is genuine (`letter`).
 //! Addresses are read anew from the sealed exhibits, because telemetry holds pseudonyms: they pass through a folder below
 //! `tmp/`, which goes with the run. Every ruling is made before the first file is written: where one is a denial, nothing
 //! is written and nothing leaves. Nothing is sent from here: the mail system of the operator takes the files.
@@ -14,6 +14,7 @@
 
 use super::Node;
 use super::error::NodeError;
+use super::plan::KeptPlan;
 use super::protect::Geo;
 use super::share::{HANDLING, refused};
 use crate::store::Batch;
@@ -21,9 +22,10 @@ use crate::store::crossings::Crossing;
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
+use crate::store::settings;
 use crate::work::WorkError;
 use crate::work::protocol::{Frame, Mode};
-use agreement::{Agreements, Covered, Recipient, RecipientKind, Ruling};
+use agreement::{Agreements, By, Covered, Recipient, RecipientKind, Ruling};
 use botnet::routing::{Claim, Heaps, Hit, Kind, Later, Places, Routes, Rows, Shelf, Unrouted};
 use botnet::rows::Row;
 use exchange::Payload;
@@ -79,6 +81,27 @@ pub struct Told {
     pub file: Option<PathBuf>,
 }
 
+/// One run that told recipients, as the home keeps it: before the first notice leaves, so that nobody draws a control group
+/// whose outcome is known. Networks are no persons; no address is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// When.
+    pub at: Timestamp,
+    /// What drew the control group.
+    pub seed: Digest,
+    /// Networks in a thousand that were drawn.
+    pub per_mille: u16,
+    /// The notices: recipient and release. One that never left has no release in this home.
+    pub notices: Vec<(String, ReleaseId)>,
+    /// Networks of those recipients in which machines were seen: recipient, place, number, whether it waits.
+    pub networks: Vec<(String, Place, u32, bool)>,
+}
+
+/// Where the runs of a plan rest.
+fn runs_of(plan: &PlanId) -> String {
+    format!("notices/{plan}")
+}
+
 /// What `act PLAN notify` did (`comity.notified/1`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotifyReport {
@@ -90,7 +113,7 @@ pub struct NotifyReport {
     pub dry: bool,
     /// The notices, those to one recipient one behind the other.
     pub told: Vec<Told>,
-    /// Rows for recipients whom the agreement names without a key: they wait.
+    /// Rows for recipients whom the agreement names without a key, or with another way than sealed mail: they wait.
     pub without_key: Vec<(String, u64)>,
     /// Hits that went to nobody, with the reason.
     pub unrouted: Vec<Left>,
@@ -109,7 +132,9 @@ pub struct Left {
     pub reason: Unrouted,
     /// In words.
     pub why: &'static str,
-    /// Networks concerned; 0 stands for one that is not known.
+    /// How many networks that concerns, those that are not known as one.
+    pub in_networks: usize,
+    /// Which; 0 stands for those that are not known. A dry run counts and names none.
     pub networks: Vec<u32>,
 }
 
@@ -172,7 +197,8 @@ impl Node {
     /// Tells recipients of their victims on the plan's channels; with `dry` only says who would get what.
     ///
     /// # Errors
-    /// CMT-1123 no such plan, CMT-1126 an agreement refuses a notice (nothing is written), CMT-1473 a folder that is there already.
+    /// CMT-1123 no such plan, CMT-1126 an agreement refuses a notice (nothing is written), CMT-1411 a recipient or an address
+    /// for answers that no mail can be written to (nothing is written), CMT-1473 a folder that is there already.
     pub async fn notify(
         &self,
         plan_id: &str,
@@ -188,21 +214,14 @@ impl Node {
         if !dry && folder.try_exists().map_err(|e| NodeError::file("looking at", &folder, e))? {
             return Err(NodeError::Notified { folder });
         }
-        let groups = kept.situation.groups.iter().flat_map(|g| g.signature.iter().cloned());
-        let targets = kept.situation.targets.iter().filter_map(|t| t.asset.channel_key());
-        let known = kept.situation.targets.iter().map(|t| &t.asset);
-        let taken = kept.report.plan.actions.iter().map(|a| &a.asset);
-        // Of generated names each is a channel of its own day.
-        let generated = known.chain(taken).filter_map(|asset| match asset {
-            Asset::Generated { names, .. } => Some(names.iter().cloned()),
-            _ => None,
-        });
-        let channels: BTreeSet<String> = groups.chain(targets).chain(generated.flatten()).collect();
+        let channels = channels(&kept);
         let agreements = self.agreements().await?;
         let recipients = agreements.recipients(now);
         let routes = Routes::new(&self.claims(&agreements, &recipients, now));
-        let salt = Salt::random();
-        let seed = Digest::of(&salt.as_bytes()[..]);
+        let mut runs = self.notice_runs(&plan).await?;
+        // One seed for all runs of a plan: who waited once goes on waiting, or is told, and nobody is drawn anew.
+        let drawn = runs.iter().find(|r| r.per_mille > 0).map(|r| r.seed);
+        let seed = drawn.unwrap_or_else(|| Digest::of(&Salt::random().as_bytes()[..]));
         let later = Later { seed: seed.0, per_mille: wish.later };
         let sorted = self.sorted(routes, later, channels, wish).await?;
         let mut report = NotifyReport {
@@ -211,21 +230,29 @@ impl Node {
             dry,
             told: Vec::new(),
             without_key: Vec::new(),
-            unrouted: unrouted(&sorted.rows),
+            unrouted: unrouted(&sorted.rows, dry),
             other: sorted.other,
             later: (wish.later > 0).then(|| (seed.to_string(), wish.later)),
         };
         // First every ruling, then the first file: a denial leaves nothing half told.
         let key = Salt::random();
         let mut parts: Vec<(usize, u64)> = Vec::new();
+        // Also of one whose networks all wait: it would have been told of them.
+        let networks = sorted.rows.networks.iter().filter_map(|((of, place, number), waits)| {
+            let recipient = recipients.get(usize::from(*of)).filter(|r| mailed(r))?;
+            Some((recipient.id.clone(), *place, *number, *waits))
+        });
+        let networks = networks.collect();
+        let mut run = Run { at: now, seed, per_mille: wish.later, notices: Vec::new(), networks };
         // Records of this run that were let pass count under every cap: too early perhaps, and never too late.
         let mut already = 0u64;
         for (&number, &rows) in &sorted.rows.routed {
             let Some(recipient) = recipients.get(usize::from(number)) else { continue };
-            if recipient.key.is_none() {
+            if !mailed(recipient) {
                 report.without_key.push((recipient.id.clone(), rows));
                 continue;
             }
+            self.reached(recipient, wish, &agreements)?;
             for part in 0..rows.div_ceil(MAX_ROWS as u64) {
                 let ready = self.ready(recipient, &sorted, (number, part), wish, &agreements, &key, now)?;
                 let permit = match self.ruled(&ready, &agreements, already, now).await?.0 {
@@ -254,6 +281,15 @@ impl Node {
         if dry || report.told.is_empty() {
             return Ok(report);
         }
+        for told in &mut report.told {
+            let id = ReleaseId::new(&format!("{PREFIX}{}", uuid::Uuid::now_v7()))?;
+            run.notices.push((told.recipient.clone(), id.clone()));
+            told.release = Some(id);
+        }
+        runs.push(run);
+        let mut tx = self.state.begin().await?;
+        settings::put(&mut tx, &runs_of(&report.plan), &runs).await?;
+        tx.commit().await?;
         std::fs::create_dir_all(&folder).map_err(|e| NodeError::file("making", &folder, e))?;
         self.note_reveal(&sorted.sources, "addresses are resolved for a notice to their recipients", now)
             .await?;
@@ -266,6 +302,43 @@ impl Node {
         let awaited = serde_json::to_vec_pretty(&report).unwrap_or_default();
         Self::write_bundle(&folder.join("awaited.json"), &awaited)?;
         Ok(report)
+    }
+
+    /// The channels on which machines are a plan's own.
+    ///
+    /// # Errors
+    /// CMT-1123 no such plan.
+    pub async fn plan_channels(&self, plan_id: &str) -> Result<BTreeSet<String>, NodeError> {
+        Ok(channels(&self.kept_plan(plan_id).await?))
+    }
+
+    /// The runs that told recipients of a plan, earliest first.
+    async fn notice_runs(&self, plan: &PlanId) -> Result<Vec<Run>, NodeError> {
+        let mut conn = self.state.read().await?;
+        Ok(settings::get(&mut conn, &runs_of(plan)).await?.unwrap_or_default())
+    }
+
+    /// The recipient's key and the two places of mail, looked at before anything is written.
+    fn reached<'a>(
+        &'a self,
+        recipient: &'a Recipient,
+        wish: &'a Wish,
+        agreements: &'a Agreements,
+    ) -> Result<(evidence::sealed::Recipient, Mailbox<'a>, Mailbox<'a>), NodeError> {
+        let unreached = |why: String| NodeError::Unreached { recipient: recipient.id.clone(), why };
+        let from = Mailbox { name: self.own_name(agreements, recipient), address: &wish.contact };
+        let to = Mailbox { name: &recipient.name, address: &recipient.address };
+        for mailbox in [from, to] {
+            if !mailbox.usable() {
+                return Err(unreached(format!(
+                    "`{}` is no address for mail",
+                    mailbox.address.escape_debug()
+                )));
+            }
+        }
+        let key = recipient.key.as_deref().unwrap_or_default().parse();
+        let key = key.map_err(|e: evidence::sealed::SealedError| unreached(e.to_string()))?;
+        Ok((key, from, to))
     }
 
     /// What agreements say is whose. A recipient whose kind is not said gets nothing and stands in nobody's way.
@@ -492,12 +565,8 @@ impl Node {
         let clauses: Vec<String> = permit.clauses().iter().map(ToString::to_string).collect();
         let batch = Batch { leaves: vec![NewLeaf::new(leaf)], ..Batch::default() };
         crate::store::commit(&self.state, &batch, now).await?;
-        let id = ReleaseId::new(&format!("{PREFIX}{}", uuid::Uuid::now_v7()))?;
-        let key: evidence::sealed::Recipient = recipient.key.as_deref().unwrap_or_default().parse().map_err(
-            |e: evidence::sealed::SealedError| exchange::ExchangeError::Mail { why: e.to_string() },
-        )?;
-        let from = Mailbox { name: self.own_name(agreements, recipient), address: &wish.contact };
-        let to = Mailbox { name: &recipient.name, address: &recipient.address };
+        let Some(id) = told.release.clone() else { return Ok(()) };
+        let (key, from, to) = self.reached(recipient, wish, agreements)?;
         let left = mail::release(permit, &ready.bytes, id.clone(), from, to, &key, now)?;
         let crossing = Crossing {
             release: id.to_string(),
@@ -510,7 +579,7 @@ impl Node {
         let file = folder.join(format!("{id}.eml"));
         Self::write_bundle(&file, &left.message)?;
         self.keep_release(&left.record, kept, &crossing, None, now).await?;
-        (told.release, told.file) = (Some(id), Some(file));
+        told.file = Some(file);
         Ok(())
     }
 
@@ -543,7 +612,26 @@ impl Node {
     }
 }
 
-fn unrouted(rows: &Rows) -> Vec<Left> {
+/// Whether an agreement says how a notice reaches a recipient by sealed mail.
+fn mailed(recipient: &Recipient) -> bool {
+    recipient.key.is_some() && recipient.by == By::SealedMail
+}
+
+/// The channels on which a plan's machines are its own: those of its groups and targets, and each generated name.
+fn channels(kept: &KeptPlan) -> BTreeSet<String> {
+    let groups = kept.situation.groups.iter().flat_map(|g| g.signature.iter().cloned());
+    let targets = kept.situation.targets.iter().filter_map(|t| t.asset.channel_key());
+    let known = kept.situation.targets.iter().map(|t| &t.asset);
+    let taken = kept.report.plan.actions.iter().map(|a| &a.asset);
+    // Of generated names each is a channel of its own day.
+    let generated = known.chain(taken).filter_map(|asset| match asset {
+        Asset::Generated { names, .. } => Some(names.iter().cloned()),
+        _ => None,
+    });
+    groups.chain(targets).chain(generated.flatten()).collect()
+}
+
+fn unrouted(rows: &Rows, dry: bool) -> Vec<Left> {
     let mut out: Vec<Left> = Vec::new();
     for ((reason, _, network), hits) in &rows.unrouted {
         match out.last_mut().filter(|l| l.reason == *reason) {
@@ -552,13 +640,18 @@ fn unrouted(rows: &Rows) -> Vec<Left> {
                 left.networks.push(*network);
             }
             None => {
-                out.push(Left { hits: *hits, reason: *reason, why: reason.why(), networks: vec![*network] });
+                let networks = vec![*network];
+                out.push(Left { hits: *hits, reason: *reason, why: reason.why(), in_networks: 0, networks });
             }
         }
     }
     for left in &mut out {
         left.networks.sort_unstable();
         left.networks.dedup();
+        left.in_networks = left.networks.len();
+        if dry {
+            left.networks.clear();
+        }
     }
     out
 }

@@ -114,12 +114,9 @@ impl Node {
                 let clauses = record.body.record.header.clauses.clone();
                 let ids: BTreeSet<ExhibitId> = one.exhibits.iter().copied().collect();
                 self.erase_these(&record.id, ids, Why::Clauses(clauses), second).await?;
+                // Of an own notice the status goes on saying whether it arrived.
                 if record.body.record.header.to == self.partner {
                     one.proof = Some(self.proof_of_erasure(&record, &one).await?);
-                } else {
-                    let mut tx = self.state.begin().await?;
-                    records::RELEASES.set_status(&mut tx, &record.id, "erased", now).await?;
-                    tx.commit().await?;
                 }
                 one.standing = Standing::Erased;
             }

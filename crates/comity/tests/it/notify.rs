@@ -60,7 +60,7 @@ fn hits(folder: &Path, geo: &Geo, place: Place) -> (BTreeSet<String>, u64) {
     (addresses, count)
 }
 
-fn lines(folder: &Path) -> Vec<String> {
+pub fn lines(folder: &Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         if entry.path().is_dir() {
@@ -75,6 +75,24 @@ fn lines(folder: &Path) -> Vec<String> {
         all.extend(text.lines().filter(|l| l.contains("\"comity.sinkhole/1\"")).map(str::to_owned));
     }
     all
+}
+
+/// The first of these addresses that stands in any file below a folder, as it is. One of a few signs could be met by chance
+/// in bytes that are sealed.
+fn met(folder: &Path, addresses: &BTreeSet<String>) -> Option<String> {
+    for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        let found = if path.is_dir() {
+            met(&path, addresses)
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            let mut parts = bytes.split(|b| !b.is_ascii_digit() && *b != b'.').filter(|p| p.len() >= 9);
+            parts.find_map(|p| addresses.get(std::str::from_utf8(p).ok()?).cloned())
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }
 
 /// The attachments of a message, opened: name and content.
@@ -109,7 +127,7 @@ async fn each_recipient_is_told_of_its_own_victims_and_of_nobody_elses() {
     sign(
         &operation,
         "region",
-        &with_keys([("csirt-ar", &key_ar), ("csirt-pe", &key_pe)], 20 * (n_ar + n_pe)),
+        &with_keys([("csirt-ar", &key_ar), ("csirt-pe", &key_pe)], 14 * (n_ar + n_pe)),
     )
     .await;
     sign(&operation, "police", POLICE).await;
@@ -170,6 +188,24 @@ async fn each_recipient_is_told_of_its_own_victims_and_of_nobody_elses() {
     }
     assert!(out.join(plan.as_str()).join("notices/awaited.json").is_file());
 
+    // A letter's code is looked up where it was made: by whoever reads it out, and for no machine's name.
+    let csv = opened(&std::fs::read(report.told[0].file.as_ref().unwrap()).unwrap(), &key_ar);
+    let csv = String::from_utf8(csv["victims.csv"].clone()).unwrap();
+    let code = csv.lines().nth(1).unwrap().rsplit('"').nth(1).unwrap().to_owned();
+    let letter = company.verify_letter(&code.to_lowercase().replace('-', " ")).await.unwrap();
+    assert!(letter.genuine() && letter.code.as_ref() == Some(&code), "{letter:?}");
+    assert_eq!((letter.notices.len(), letter.opened, letter.erased), (1, 2, 0));
+    assert_eq!(Some(&letter.notices[0].release), report.told[0].release.as_ref());
+    assert_eq!(letter.notices[0].member.as_ref().map(ToString::to_string).as_deref(), Some("ar"));
+    let shown = serde_json::to_string(&letter).unwrap();
+    assert!(!of_ar.iter().any(|a| shown.contains(a.as_str())), "{shown}");
+    let other_sign = if code.ends_with('7') { "8" } else { "7" };
+    let misread = company.verify_letter(&format!("{}{other_sign}", &code[..8])).await.unwrap();
+    assert!(!misread.genuine() && misread.code.is_none(), "a wrong sign is found: {misread:?}");
+    let forged = exchange::notice::code::of(&ledger::Salt::random(), 0);
+    let forged = company.verify_letter(&forged).await.unwrap();
+    assert!(!forged.genuine() && forged.code.is_some() && forged.opened == 2, "{forged:?}");
+
     // The same folder twice is refused; another run would pass the cap: denied, and nothing is written.
     let again = company.notify(plan.as_str(), &wish, &out, false).await;
     assert!(matches!(again, Err(NodeError::Notified { .. })), "{again:?}");
@@ -203,6 +239,9 @@ async fn each_recipient_is_told_of_its_own_victims_and_of_nobody_elses() {
     let kept = notices[0].exhibits[0];
     let bytes = company.vault.read(&kept, 64 << 20).await.unwrap();
     assert!(!bytes.is_empty());
+    let stolen = folder.path().join("stolen");
+    let vault = company.home.root().join("vault");
+    crate::notified::copy(&vault, &stolen);
     company.person_add(&PersonId("dpo-1".into()), Role::DataProtectionOfficer).await.unwrap();
     operation.clock.set(notices[0].erase_by.plus_days(1));
     let gone = company.retention(Some(&PersonId("dpo-1".into()))).await.unwrap();
@@ -212,5 +251,20 @@ async fn each_recipient_is_told_of_its_own_victims_and_of_nobody_elses() {
         vec![Standing::Erased; 2 + 2 * runs as usize]
     );
     assert!(company.vault.read(&kept, 64 << 20).await.is_err());
+    crate::notified::copy(&stolen, &vault);
+    assert!(company.vault.read(&kept, 64 << 20).await.is_err(), "a copy of the vault opens no more");
+    // Whether a notice arrived is still known, and its letters are nobody's any more.
+    let letter = company.verify_letter(&code).await.unwrap();
+    assert!(
+        !letter.genuine() && letter.opened == 0 && letter.erased == 2 + 2 * u64::from(runs),
+        "{letter:?}"
+    );
+    let home = company.home.root().to_owned();
     operation.end().await.unwrap();
+    let everybody: BTreeSet<String> = of_ar.union(&of_pe).cloned().collect();
+    assert_eq!(met(&home, &everybody), None, "an address stands in the home");
+    let beside = folder.path().join("beside");
+    std::fs::create_dir(&beside).unwrap();
+    std::fs::write(beside.join("file"), format!("x {} y", everybody.last().unwrap())).unwrap();
+    assert!(met(&beside, &everybody).is_some(), "the search finds what is there");
 }
