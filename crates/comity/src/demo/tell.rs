@@ -37,6 +37,18 @@ pub struct Told {
     pub refused: String,
     /// Size and root of the company's ledger.
     pub ledger: String,
+    /// Interval of the bots measured before.
+    pub interval: (f64, f64),
+    /// Most memory that this process held, in bytes; none where the system does not tell. Children, each confined to
+    /// its own limit, are not in it.
+    pub memory: Option<u64>,
+}
+
+/// What Linux tells of this process' largest resident memory (`proc(5)`, `VmHWM`).
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
 }
 
 /// Runs the whole operation in `dir`, telling each step through `say`.
@@ -162,6 +174,12 @@ pub async fn tell(
         say(format!("   {name:<16} {measured:>8.0}   truth {truth:>7}"));
     }
 
+    let interval = (outcome.before.low, outcome.before.high);
+    say(format!(
+        "   bots before lie between {:.0} and {:.0}, as far as the data tell",
+        interval.0, interval.1
+    ));
+
     let view = operation.truth_view(&aftermath);
     let page = operation.company.case_report(&case_id, Some(&view)).await?;
     let path = dir.join("report.html");
@@ -188,6 +206,10 @@ pub async fn tell(
     let (floor, actions, population) = (plan.floor.surviving, plan.actions.len(), outcome.before.bots);
     let packages = acted.packages.len();
     operation.end().await?;
+    let memory = memory();
+    if let Some(bytes) = memory {
+        say(format!("   most memory of this process: {} MiB", bytes >> 20));
+    }
     Ok(Told {
         schema: "comity.demo/1",
         dir: dir.to_owned(),
@@ -202,6 +224,8 @@ pub async fn tell(
         packages,
         refused,
         ledger: head,
+        interval,
+        memory,
     })
 }
 
