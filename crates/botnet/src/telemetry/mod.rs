@@ -4,7 +4,7 @@
 //! like command and control), `names` (generated names), `long` (connections that stay open), `strobes` (very many calls),
 //! `dns_channel` (speech inside names), `bursts` (names that do not exist), `flux` (names with ever new addresses), `peers`
 //! (hosts with mutual contacts), `activity` (bots per channel, day, place), `population` (how many bots), `outcome` (before
-//! and after). `shape` is what the smaller ones share; `elsewhere` hands plans to another engine where they can run there.
+//! and after), `told` (machines that are gone, network by network). `shape` is what the smaller ones share; `elsewhere` hands plans to another engine where they can run there.
 //! Bounds: the memory pool of [`Options`]; what does not fit is spilled into the caller's folder.
 
 mod activity;
@@ -20,6 +20,7 @@ mod peers;
 mod population;
 mod shape;
 mod strobes;
+mod told;
 
 use crate::tables::Table;
 use datafusion::arrow::array::{Array, AsArray as _, RecordBatch};
@@ -51,6 +52,7 @@ pub use names::{NameOptions, look};
 pub use outcome::{Calls, Outcome};
 pub use peers::PeerOptions;
 pub use strobes::StrobeOptions;
+pub use told::NetworkBots;
 
 /// Files that make up the tables, as the state store's manifest lists them: absolute local paths, or URLs under the
 /// store of [`Options`].

@@ -163,6 +163,45 @@ async fn bots_are_followed_by_identity() {
 }
 
 #[tokio::test]
+async fn machines_that_are_gone_are_counted_by_the_one_network_they_were_in() {
+    let (known, other) = ("relay-one.com.example", "unrelated.example");
+    let rows = vec![
+        // Two of DE: one is seen again, on whatever channel.
+        hit(0, 1, Some("1"), [240, 0, 0, 1], known),
+        hit(1, 1, Some("1"), [240, 0, 0, 9], known),
+        hit(9, 1, Some("1"), [240, 0, 0, 9], other),
+        hit(0, 2, Some("2"), [240, 0, 0, 2], known),
+        // One of BR that has moved since: it is not gone.
+        hit(2, 3, Some("3"), [240, 1, 0, 3], known),
+        hit(9, 3, Some("3"), [240, 5, 0, 3], known),
+        // One in two networks, and one in none that is known: of no group.
+        hit(0, 4, Some("4"), [240, 0, 0, 4], known),
+        hit(3, 4, Some("4"), [240, 1, 0, 4], known),
+        hit(0, 5, Some("5"), [192, 0, 2, 5], known),
+        // Another botnet, a machine without an id, and one that is new.
+        hit(0, 6, Some("6"), [240, 0, 0, 6], other),
+        hit(0, 7, None, [240, 0, 0, 7], known),
+        hit(9, 8, Some("8"), [240, 0, 0, 8], known),
+    ];
+    let t = tables(prepare(b"log", rows)).await;
+    let told = async |before: Window, after: Window, channels: &[String]| {
+        let found = t.telemetry.gone(before, after, channels).await.unwrap();
+        let line = |n: &botnet::telemetry::NetworkBots| {
+            format!("{} {} {} {}", n.place, n.network, n.machines.before, n.machines.gone)
+        };
+        found.iter().map(line).collect::<Vec<_>>()
+    };
+    let channels = [known.to_owned()];
+    assert_eq!(
+        told(window(0, 7), window(8, 10), &channels).await,
+        ["BR 64513 1 0", "DE 64512 2 1", "ZZ 0 2 2"]
+    );
+    // Nothing is told of a time in which nothing was seen before, nor without channels.
+    assert!(told(window(7, 8), window(8, 10), &channels).await.is_empty());
+    assert!(told(window(0, 7), window(8, 10), &[]).await.is_empty());
+}
+
+#[tokio::test]
 async fn empty_tables_have_empty_answers() {
     let t = tables([]).await;
     assert!(t.telemetry.command_and_control(&C2Options::default()).await.unwrap().is_empty());
