@@ -58,7 +58,7 @@ use crate::store::{
     Clock, Config, Flags, Home, InitOptions, Mode, NodeClock, Sequencer, Sources, State, SystemClock,
     TelemetryStore, config, files, jobs, records, vault,
 };
-use crate::work::{Pool, sandbox};
+use crate::work::{Pool, RuleTime, sandbox};
 use error::NodeError;
 use evidence::custody::{Act, Event, How, Why};
 use evidence::{FileKeystore, Vault};
@@ -258,7 +258,8 @@ impl Node {
                 help: "name one of the people in keys/public.json with --person",
             });
         }
-        let pool = Pool::new(options.program.clone(), READY, config.allow_no_sandbox);
+        let pool = Pool::new(options.program.clone(), READY, config.allow_no_sandbox)
+            .with_rule_time(RuleTime::of(config.rules_seconds));
         Ok(Self {
             home,
             config,

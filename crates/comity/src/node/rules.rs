@@ -4,7 +4,9 @@
 //! set that is here is applied to every exhibit that may hold a sample, once: what says so is the finding `scanned` on
 //! both. So a new set is applied to what was there before, and an erased one to nothing more.
 //! Elsewhere: compiling and scanning (`malware::rules`), the child that does it (`work::scanning`).
-//! Bounds: 64 MiB of rules together; what would pass that is told and not applied.
+//! Bounds: 64 MiB of rules together; what would pass that is told and not applied. Processor time by the setting
+//! `rules_seconds`: a set that takes longer to compile is told and applied to nothing, until the setting changes; one with
+//! which scans run out of time one after the other is applied to nothing more in that run.
 
 use super::Node;
 use super::analyze::{Step, Tick};
@@ -12,20 +14,27 @@ use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::{Batch, commit, findings};
+use crate::work::input::MEMORY_LIMIT;
 use crate::work::protocol::RuleTexts;
-use crate::work::{Scanning, WorkError};
+use crate::work::{Input, Scanning, WorkError, find, start_sorted};
 use evidence::custody::{Act, Why};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use terms::{ExhibitId, ExhibitKind, Finding, FindingBody};
+use terms::{ExhibitId, ExhibitKind, Finding, FindingBody, FindingId};
 
 /// Bytes of all rule texts together (`malware::rules` has the same bound).
 const MOST_TEXT: u64 = 64 << 20;
 /// Scanned at the same time: one child per core.
 const TOGETHER: usize = 2;
+
+/// Scans that run out of time in a row, before one asks which set is the cause. One sample that is dear to scan disarms
+/// nothing.
+const IN_A_ROW: u32 = 5;
+/// A set that took too long to compile (`work::WorkError`).
+const TOO_DEAR: &str = "CMT-1290";
 
 /// Children with rules that are free.
 type Free = Arc<Mutex<Vec<Scanning>>>;
@@ -70,61 +79,192 @@ impl Node {
         let mut applied = Applied::default();
         let sets = self.rule_sets(&mut applied).await?;
         let told = self.told(&sets).await?;
+        let dear = self.too_dear(&sets).await?;
+        let now_dear: BTreeSet<ExhibitId> =
+            dear.iter().filter(|(_, _, now)| *now).map(|(set, ..)| *set).collect();
         // A set of which no rule works is applied to nothing.
-        let working = |e: &&Exhibit| told.get(&e.id) != Some(&0);
-        applied.failed.extend(sets.iter().filter(|e| !working(e)).map(|e| refused(e.id)));
-        let ids: BTreeSet<ExhibitId> = sets.iter().filter(working).map(|e| e.id).collect();
+        let works = |e: &&Exhibit| told.get(&e.id) != Some(&0) && !now_dear.contains(&e.id);
+        for set in sets.iter().filter(|e| !works(e)) {
+            applied.failed.push(if now_dear.contains(&set.id) {
+                still_dear(set.id)
+            } else {
+                refused(set.id)
+            });
+        }
+        let ids: BTreeSet<ExhibitId> = sets.iter().filter(works).map(|e| e.id).collect();
         let waiting = self.unscanned(&ids).await?;
-        if waiting.is_empty() && sets.iter().all(|e| told.contains_key(&e.id)) {
+        if ids.is_empty() || waiting.is_empty() && ids.iter().all(|id| told.contains_key(id)) {
             return Ok(applied);
         }
         let mut texts = RuleTexts::new();
-        for set in &sets {
-            texts.push((set.id, self.vault.read(&set.id, MOST_TEXT).await?));
+        for id in &ids {
+            texts.push((*id, self.vault.read(id, MOST_TEXT).await?));
         }
-        let texts = Arc::new(texts);
-        let free: Free = Arc::default();
         // The first child says what became of the sets.
         let (pool, theirs) = (self.pool.clone(), texts.clone());
-        let (first, said) = match blocking(move || Scanning::start(&pool, &theirs)).await {
-            Ok(started) => started,
+        let sorted = match blocking(move || start_sorted(&pool, theirs)).await {
+            Ok(sorted) => sorted,
             Err(e) if e.of_the_machine() => return Err(e.into()),
-            // A set that breaks its compiler costs the rules of this run, and nothing else of the analysis.
+            // Sets that only together break their compiler cost the rules of this run, and nothing else of the analysis.
             Err(e) => {
-                let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
-                let why = format!("no rule was applied: one of the rule sets broke their compiler ({e})");
-                applied.failed.extend(sets.iter().map(|set| (set.id, code.clone(), why.clone())));
+                let why = format!("no rule was applied: the rule sets together broke their compiler ({e})");
+                applied.failed.extend(ids.iter().map(|set| (*set, code(&e), why.clone())));
                 return Ok(applied);
             }
         };
-        free.lock().unwrap_or_else(PoisonError::into_inner).push(first);
+        for (set, e) in &sorted.bad {
+            self.not_compiled(*set, e, &mut applied).await?;
+        }
+        let Some((first, said)) = sorted.started else { return Ok(applied) };
         for (set, finding) in said.iter().filter(|(set, _)| !told.contains_key(set)) {
             applied.in_part.extend(RulesInPart::of(*set, &finding.body));
             if matches!(finding.body, FindingBody::RuleSet { rules: 0, .. }) {
                 applied.failed.push(refused(*set));
             }
         }
-        let found = said.into_iter().map(|(set, finding)| finding.seal(vec![set])).collect();
-        let batch = Batch { findings: found, ..Batch::default() };
-        applied.new_findings += commit(&self.state, &batch, self.clock.now()).await?.new_findings;
-        let left = AtomicU64::new(waiting.len() as u64);
-        let mut work = stream::iter(waiting)
-            .map(|exhibit| {
-                let (free, texts, left) = (free.clone(), texts.clone(), &left);
-                async move {
-                    let done = self.scan(&exhibit, &free, &texts).await;
-                    let left = left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
-                    tick(Step { what: "applying rules", name: &exhibit.id.to_string(), left });
-                    (exhibit.id, done)
-                }
-            })
-            .buffer_unordered(TOGETHER);
-        while let Some((id, done)) = work.next().await {
-            let (new, failed) = done?;
-            applied.new_findings += new;
-            applied.failed.extend(failed.map(|(code, why)| (id, code, why)));
+        let found: Vec<Finding> = said.into_iter().map(|(set, finding)| finding.seal(vec![set])).collect();
+        let now = self.clock.now();
+        let mut tx = self.state.begin().await?;
+        for (set, old, _) in &dear {
+            let compiled =
+                |f: &&Finding| matches!(f.body, FindingBody::RuleSet { .. }) && f.exhibits == [*set];
+            if let Some(by) = found.iter().find(compiled) {
+                findings::refute(&mut tx, old, &by.id, now).await?;
+            }
         }
+        tx.commit().await?;
+        let batch = Batch { findings: found, ..Batch::default() };
+        applied.new_findings += commit(&self.state, &batch, now).await?.new_findings;
+        self.scan_all(waiting, first, sorted.good, tick, &mut applied).await?;
         Ok(applied)
+    }
+
+    /// Scans what waits. Where scans run out of time one after the other, the rest is scanned without the sets that are the
+    /// cause.
+    async fn scan_all(
+        &self,
+        mut waiting: Vec<Exhibit>,
+        first: Scanning,
+        mut texts: RuleTexts,
+        tick: Tick<'_>,
+        applied: &mut Applied,
+    ) -> Result<(), NodeError> {
+        let mut free: Free = Arc::new(Mutex::new(vec![first]));
+        loop {
+            let shared = Arc::new(texts.clone());
+            let left = AtomicU64::new(waiting.len() as u64);
+            let in_a_row = AtomicU32::new(0);
+            let mut work = stream::iter(waiting)
+                .map(|exhibit| {
+                    let (free, texts, left, in_a_row) = (free.clone(), shared.clone(), &left, &in_a_row);
+                    async move {
+                        if in_a_row.load(Ordering::Relaxed) >= IN_A_ROW {
+                            return (exhibit, None);
+                        }
+                        let done = self.scan(&exhibit, &free, &texts).await;
+                        match &done {
+                            Ok(Scanned { too_dear: true, .. }) => in_a_row.fetch_add(1, Ordering::Relaxed),
+                            _ => in_a_row.swap(0, Ordering::Relaxed),
+                        };
+                        let left = left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+                        tick(Step { what: "applying rules", name: &exhibit.id.to_string(), left });
+                        (exhibit, Some(done))
+                    }
+                })
+                .buffer_unordered(TOGETHER);
+            let (mut rest, mut last) = (Vec::new(), None);
+            while let Some((exhibit, done)) = work.next().await {
+                let Some(done) = done else {
+                    rest.push(exhibit);
+                    continue;
+                };
+                let done = done?;
+                applied.new_findings += done.new;
+                applied.failed.extend(done.failed.map(|(code, why)| (exhibit.id, code, why)));
+                if done.too_dear {
+                    last = Some(exhibit);
+                }
+            }
+            drop(work);
+            let (false, Some(last)) = (rest.is_empty(), last) else { return Ok(()) };
+            let bad = self.too_slow_on(&last, &texts).await?;
+            applied.failed.extend(bad.iter().map(|set| (*set, "CMT-1292".into(), slow(rest.len()))));
+            texts.retain(|(id, _)| !bad.contains(id));
+            // None alone is the cause, or all are: the rest waits for the next run.
+            if bad.is_empty() || texts.is_empty() {
+                if bad.is_empty() {
+                    applied
+                        .failed
+                        .extend(texts.iter().map(|(id, _)| (*id, "CMT-1292".into(), slow(rest.len()))));
+                }
+                return Ok(());
+            }
+            // Children that are free have all sets.
+            free = Free::default();
+            waiting = rest;
+        }
+    }
+
+    /// The sets with which alone a scan of this exhibit runs out of time.
+    async fn too_slow_on(
+        &self,
+        exhibit: &Exhibit,
+        texts: &RuleTexts,
+    ) -> Result<BTreeSet<ExhibitId>, NodeError> {
+        if let [(id, _)] = texts.as_slice() {
+            return Ok([*id].into());
+        }
+        if exhibit.size > MEMORY_LIMIT {
+            return Ok(BTreeSet::new());
+        }
+        let bytes = self.vault.read(&exhibit.id, MEMORY_LIMIT).await?;
+        let (pool, texts) = (self.pool.clone(), texts.clone());
+        let found = blocking(move || {
+            let mut bad = Vec::new();
+            let mut trial =
+                |half: &RuleTexts| Scanning::start(&pool, half)?.0.scan(Input::of(&bytes)?).map(|_| ());
+            find(&texts, &mut trial, &mut bad)?;
+            Ok(bad)
+        });
+        Ok(found.await?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// A set that broke its compiler: told on it. One that took too long is not tried again while the setting stays.
+    async fn not_compiled(
+        &self,
+        set: ExhibitId,
+        e: &WorkError,
+        applied: &mut Applied,
+    ) -> Result<(), NodeError> {
+        let at = match e {
+            WorkError::RulesTooDear { .. } => self.rules_bound(),
+            _ => "the compilation".into(),
+        };
+        let why = format!("no rule of it is applied: {e}");
+        let left = Left { code: code(e), at, why: why.clone(), records: 0 };
+        let batch = Batch { findings: vec![unreadable_finding(&left, set)], ..Batch::default() };
+        applied.new_findings += commit(&self.state, &batch, self.clock.now()).await?.new_findings;
+        applied.failed.push((set, left.code, why));
+        Ok(())
+    }
+
+    /// The bound on a compilation as it is told, so that it is known again.
+    fn rules_bound(&self) -> String {
+        format!("rules_seconds = {}", self.config.rules_seconds)
+    }
+
+    /// Sets that took too long to compile, the finding that says so, and whether that was within the bound of today.
+    async fn too_dear(&self, sets: &[Exhibit]) -> Result<Vec<(ExhibitId, FindingId, bool)>, NodeError> {
+        let mut all = self.of_kind("unreadable").await?;
+        all.retain(|f| matches!(&f.body, FindingBody::Unreadable { code, .. } if code == TOO_DEAR));
+        let bound = self.rules_bound();
+        let one = |f: &Finding| match (&f.body, f.exhibits.as_slice()) {
+            (FindingBody::Unreadable { at, .. }, [set]) if sets.iter().any(|e| e.id == *set) => {
+                Some((*set, f.id, *at == bound))
+            }
+            _ => None,
+        };
+        Ok(all.iter().filter_map(one).collect())
     }
 
     /// Rule sets that are here and not erased, in the order of their ids, as many as may be used together.
@@ -198,13 +338,13 @@ impl Node {
         }
     }
 
-    /// Scans one exhibit; new findings, and the failure where there was one.
+    /// Scans one exhibit.
     async fn scan(
         &self,
         exhibit: &Exhibit,
         free: &Free,
         texts: &Arc<RuleTexts>,
-    ) -> Result<(u64, Option<(String, String)>), NodeError> {
+    ) -> Result<Scanned, NodeError> {
         let input = self.input(&exhibit.id, exhibit.size, None).await?;
         let (pool, free, texts) = (self.pool.clone(), free.clone(), texts.clone());
         let told = blocking(move || {
@@ -218,6 +358,7 @@ impl Node {
             Ok(said)
         })
         .await;
+        let too_dear = matches!(told, Err(WorkError::ScanTooDear { .. }));
         let (found, failed): (Vec<Finding>, _) = match told {
             Ok(said) => {
                 let seal = |(set, finding): (ExhibitId, terms::Unsealed)| finding.seal(vec![exhibit.id, set]);
@@ -228,7 +369,7 @@ impl Node {
             Err(e) if e.of_the_machine() => return Err(e.into()),
             // It is told of the exhibit, which the next run tries again.
             Err(e) => {
-                let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
+                let code = code(&e);
                 let left = Left { code: code.clone(), at: "rules".into(), why: e.to_string(), records: 0 };
                 (vec![unreadable_finding(&left, exhibit.id)], Some((code, left.why)))
             }
@@ -237,8 +378,35 @@ impl Node {
         let event = self.event(vec![commitment], Act::Examine, Why::House("rules".into()), true);
         let (custody, leaf) = self.custody(exhibit.id, &event)?;
         let batch = Batch { custody: vec![custody], findings: found, leaves: vec![leaf], ..Batch::default() };
-        Ok((commit(&self.state, &batch, event.when).await?.new_findings, failed))
+        let new = commit(&self.state, &batch, event.when).await?.new_findings;
+        Ok(Scanned { new, failed, too_dear })
     }
+}
+
+/// What a scan gave.
+struct Scanned {
+    /// Findings that are new.
+    new: u64,
+    /// Code and reason, where it failed.
+    failed: Option<(String, String)>,
+    /// Whether it ran out of processor time.
+    too_dear: bool,
+}
+
+fn code(e: &WorkError) -> String {
+    miette::Diagnostic::code(e).map_or_else(String::new, |c| c.to_string())
+}
+
+/// A set that took too long before: it is not tried again within the same bound.
+fn still_dear(set: ExhibitId) -> (ExhibitId, String, String) {
+    let why = "it took too long to compile and is applied to nothing; `rules_seconds` gives more time, `rules_withdrawn` takes it out of use";
+    (set, TOO_DEAR.into(), why.into())
+}
+
+fn slow(left: usize) -> String {
+    format!(
+        "{IN_A_ROW} scans in a row ran out of processor time with it: in this run it is not applied to {left} more exhibits; `rules_seconds` gives more time, `rules_withdrawn` takes it out of use"
+    )
 }
 
 /// A rule set of which no rule works: each run says so, until it is mended, withdrawn or erased.

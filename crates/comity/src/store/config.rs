@@ -55,6 +55,9 @@ pub struct Config {
     /// Rule sets that are no longer applied, by the first digits of their ids (six at least). What they found stands.
     #[serde(deserialize_with = "digits")]
     pub rules_withdrawn: Vec<String>,
+    /// Seconds of processor time that compiling the rule sets may take (10 more for each MiB of them), and half of it one scan
+    /// with them (2 more for each MiB).
+    pub rules_seconds: u64,
     /// What noisy counts of one data set (a calendar month of sightings) may cost over all partners and all time, in
     /// epsilon. Clauses may allow less.
     #[serde(deserialize_with = "epsilon", serialize_with = "shown_epsilon")]
@@ -83,6 +86,7 @@ impl Default for Config {
             withheld_lists: Vec::new(),
             withheld_report_hours: 24,
             rules_withdrawn: Vec::new(),
+            rules_seconds: 60,
             epsilon_budget: Epsilon::BUDGET,
             ledger_publish: None,
             ledger_publish_delay_s: 7 * 24 * 60 * 60,
@@ -91,7 +95,7 @@ impl Default for Config {
 }
 
 /// The keys in the order in which they are shown.
-pub const KEYS: [&str; 18] = [
+pub const KEYS: [&str; 19] = [
     "state",
     "vault",
     "telemetry",
@@ -107,6 +111,7 @@ pub const KEYS: [&str; 18] = [
     "withheld_lists",
     "withheld_report_hours",
     "rules_withdrawn",
+    "rules_seconds",
     "epsilon_budget",
     "ledger_publish",
     "ledger_publish_delay_s",

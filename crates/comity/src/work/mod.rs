@@ -16,6 +16,6 @@ pub mod sandbox;
 mod scanning;
 
 pub use input::Input;
-pub use pool::{Pool, WorkError};
+pub use pool::{Pool, RuleTime, WorkError};
 pub use protocol::{Frame, Member, Mode, Opening, Request};
-pub use scanning::Scanning;
+pub use scanning::{Scanning, find, start_sorted};

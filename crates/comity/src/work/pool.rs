@@ -45,6 +45,30 @@ pub enum WorkError {
         /// The bound.
         seconds: u64,
     },
+    /// Rules that cost their compiler too much.
+    #[error("the rules took more than {seconds} s of processor time to compile and were stopped")]
+    #[diagnostic(
+        code("CMT-1290"),
+        help(
+            "mend the rule set (strings with many jumps, nested repetitions), or take it out of use with `rules_withdrawn`; `rules_seconds` gives more time"
+        )
+    )]
+    RulesTooDear {
+        /// The bound.
+        seconds: u64,
+    },
+    /// Rules that cost a scan too much.
+    #[error("the scan with rules took more than {seconds} s of processor time and was stopped")]
+    #[diagnostic(
+        code("CMT-1291"),
+        help(
+            "`comity analyze` tries it again; `rules_seconds` gives more time, `rules_withdrawn` takes a rule set out of use"
+        )
+    )]
+    ScanTooDear {
+        /// The bound.
+        seconds: u64,
+    },
     /// The child said what no honest child says.
     #[error("the examining child process broke the protocol: {why}")]
     #[diagnostic(code("CMT-1103"), help("treat the exhibit as an attack on its examiner"))]
@@ -175,6 +199,38 @@ pub struct Pool {
     ready: Arc<Mutex<Vec<Ready>>>,
     forks: Arc<Mutex<Forking>>,
     pub(super) patience: Duration,
+    pub(super) rules: RuleTime,
+}
+
+/// Processor time that rules may take. It is the child's own, so that a busy machine refuses nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleTime {
+    /// Seconds to compile rule sets together.
+    pub compile: u64,
+    /// Seconds to scan one exhibit.
+    pub scan: u64,
+}
+
+impl RuleTime {
+    /// More for each MiB of rules.
+    const COMPILE_MIB: u64 = 10;
+    /// More for each MiB of an exhibit.
+    const SCAN_MIB: u64 = 2;
+
+    /// Of the home's setting `rules_seconds`: all of it to compile, half of it to scan.
+    pub fn of(seconds: u64) -> Self {
+        Self { compile: seconds, scan: seconds.div_ceil(2) }
+    }
+
+    /// To compile so many bytes of rules.
+    pub fn to_compile(self, bytes: u64) -> u64 {
+        self.compile.saturating_add((bytes >> 20) * Self::COMPILE_MIB)
+    }
+
+    /// To scan so many bytes.
+    pub fn to_scan(self, bytes: u64) -> u64 {
+        self.scan.saturating_add((bytes >> 20) * Self::SCAN_MIB)
+    }
 }
 
 /// The process that forks children.
@@ -194,7 +250,20 @@ impl Pool {
     pub fn new(program: PathBuf, ahead: usize, unconfined: bool) -> Self {
         let forks = Arc::new(Mutex::new(Forking::Not(if ahead == 0 { FAILURES } else { 0 })));
         let patience = Duration::from_secs(900);
-        Self { program, unconfined, ahead, ready: Arc::default(), forks, patience }
+        let rules = RuleTime::of(60);
+        Self { program, unconfined, ahead, ready: Arc::default(), forks, patience, rules }
+    }
+
+    /// The same, with so much processor time for rules.
+    #[must_use]
+    pub fn with_rule_time(mut self, rules: RuleTime) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// How much processor time rules may take.
+    pub fn rule_time(&self) -> RuleTime {
+        self.rules
     }
 
     fn start(&self) -> io::Result<Ready> {
@@ -294,12 +363,12 @@ impl Pool {
             }
         }
         drop(input);
-        let watch = Watch::over(&ready, self.patience);
+        let watch = Watch::over(&ready, self.patience, None);
         let told = listen(&mut ready, &mut each);
         let late = watch.stop();
         match told {
             Ok(true) => Ok(()),
-            Ok(false) if late => Err(WorkError::TooSlow { seconds: self.patience.as_secs() }),
+            Ok(false) if late.is_some() => Err(WorkError::TooSlow { seconds: self.patience.as_secs() }),
             Ok(false) => Err(ended(&mut ready)),
             Err(e) => Err(e),
         }
@@ -379,29 +448,69 @@ pub(super) fn ended(ready: &mut Ready) -> WorkError {
     }
 }
 
-/// Stops a child that exceeds its wall time.
+/// What a child had too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// Time of the clock on the wall.
+    Wall,
+    /// Time of the processor.
+    Processor,
+}
+
+/// How often a child's processor time is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// Units of processor time in a second, as `/proc` tells it (proc(5), USER_HZ).
+const TICKS: u64 = 100;
+
+/// Stops a child that exceeds its time.
 pub(super) struct Watch {
     done: std::sync::mpsc::Sender<()>,
-    thread: std::thread::JoinHandle<bool>,
+    thread: std::thread::JoinHandle<Option<Late>>,
 }
 
 impl Watch {
-    pub(super) fn over(ready: &Ready, patience: Duration) -> Self {
+    /// `work`: seconds of processor time from now on, where that is bounded, too.
+    pub(super) fn over(ready: &Ready, patience: Duration, work: Option<u64>) -> Self {
+        use std::sync::mpsc::RecvTimeoutError::Timeout;
         let (done, wait) = std::sync::mpsc::channel();
         let pid = ready.process.pid();
         let thread = std::thread::spawn(move || {
-            let late = wait.recv_timeout(patience) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
-            if late {
+            let end = Instant::now() + patience;
+            // Where the system does not tell it, the clock on the wall is the bound.
+            let most =
+                work.and_then(|seconds| Some(spent(pid)?.saturating_add(seconds.saturating_mul(TICKS))));
+            loop {
+                let left = end.saturating_duration_since(Instant::now());
+                if wait.recv_timeout(if most.is_some() { left.min(LOOK) } else { left }) != Err(Timeout) {
+                    return None;
+                }
+                let late = if Instant::now() >= end {
+                    Late::Wall
+                } else if most.is_some_and(|most| spent(pid).is_some_and(|spent| spent > most)) {
+                    Late::Processor
+                } else {
+                    continue;
+                };
                 // The child is not reaped before `stop`, so the number still names it.
                 let _ = kill_process(pid, Signal::KILL);
+                return Some(late);
             }
-            late
         });
         Self { done, thread }
     }
 
-    pub(super) fn stop(self) -> bool {
+    pub(super) fn stop(self) -> Option<Late> {
         let _ = self.done.send(());
-        self.thread.join().unwrap_or(false)
+        self.thread.join().unwrap_or(None)
     }
+}
+
+/// Processor time that a child took until now, in [`TICKS`]: the 14th and 15th value of its `stat` (proc(5)).
+fn spent(pid: Pid) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    // The second value is a name in brackets, which may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut values = rest.split_whitespace().skip(11);
+    let (user, system) = (values.next()?.parse::<u64>().ok()?, values.next()?.parse::<u64>().ok()?);
+    Some(user.saturating_add(system))
 }

@@ -7,7 +7,7 @@
 
 use super::child::{open, receive, sample};
 use super::input::Input;
-use super::pool::{Pool, Ready, Watch, WorkError, ended, hand_over, hear};
+use super::pool::{Late, Pool, Ready, RuleTime, Watch, WorkError, ended, hand_over, hear};
 use super::protocol::{Frame, Mode, Request, RuleTexts, Summary};
 use malware::rules::{RuleSet, Scanner, compile, rule_set_findings};
 use std::collections::BTreeSet;
@@ -23,6 +23,7 @@ pub struct Scanning {
     ready: Ready,
     from: BufReader<File>,
     patience: std::time::Duration,
+    time: RuleTime,
     /// The sets that it was given: it speaks of no other.
     sets: BTreeSet<ExhibitId>,
 }
@@ -47,7 +48,7 @@ pub type OfSets = Vec<(ExhibitId, Unsealed)>;
 impl Scanning {
     /// Starts a child and has it compile these sets; what became of each.
     ///
-    /// Blocks. Errors: as of [`Pool::run`]; a set that breaks its compiler breaks this child.
+    /// Blocks. Errors: as of [`Pool::run`]; a set that breaks its compiler, or takes too long, ends this child.
     pub fn start(pool: &Pool, sets: &RuleTexts) -> Result<(Self, OfSets), WorkError> {
         let mut ready = pool.start_as(true)?;
         let bytes = postcard::to_stdvec(sets).map_err(|e| WorkError::Refused(e.to_string()))?;
@@ -55,7 +56,7 @@ impl Scanning {
         let from = ready.stdout.take().ok_or_else(|| io::Error::other("a child has no pipe"))?;
         let from = BufReader::with_capacity(256 << 10, from);
         let sets = sets.iter().map(|(id, _)| *id).collect();
-        let mut one = Self { ready, from, patience: pool.patience, sets };
+        let mut one = Self { ready, from, patience: pool.patience, time: pool.rule_time(), sets };
         let said = one.ask(Mode::Rules, input)?;
         Ok((one, said))
     }
@@ -67,12 +68,16 @@ impl Scanning {
 
     fn ask(&mut self, mode: Mode, input: Input) -> Result<OfSets, WorkError> {
         let request = Request { mode, size: input.size, opening: None };
+        let seconds = match mode {
+            Mode::Rules => self.time.to_compile(input.size),
+            _ => self.time.to_scan(input.size),
+        };
         if let Err(e) = hand_over(&self.ready.control, &request, &input) {
             let why = ended(&mut self.ready);
             return Err(if why.of_the_machine() { why } else { e.into() });
         }
         drop(input);
-        let watch = Watch::over(&self.ready, self.patience);
+        let watch = Watch::over(&self.ready, self.patience, Some(seconds));
         let mut said = Vec::new();
         let sets = &self.sets;
         let told = hear(&mut self.from, &mut |frame| match frame {
@@ -90,11 +95,73 @@ impl Scanning {
         let late = watch.stop();
         match told {
             Ok(true) => Ok(said),
-            Ok(false) if late => Err(WorkError::TooSlow { seconds: self.patience.as_secs() }),
-            Ok(false) => Err(ended(&mut self.ready)),
             Err(e) => Err(e),
+            Ok(false) => Err(match (late, mode) {
+                (Some(Late::Wall), _) => WorkError::TooSlow { seconds: self.patience.as_secs() },
+                (Some(Late::Processor), Mode::Rules) => WorkError::RulesTooDear { seconds },
+                (Some(Late::Processor), _) => WorkError::ScanTooDear { seconds },
+                (None, _) => ended(&mut self.ready),
+            }),
         }
     }
+}
+
+/// A child that has compiled what can be compiled, and sets that break their compiler.
+pub struct Sorted {
+    /// The child and what became of each set that it has; none where no set can be compiled.
+    pub started: Option<(Scanning, OfSets)>,
+    /// The sets that it has.
+    pub good: RuleTexts,
+    /// The others, and why.
+    pub bad: Vec<(ExhibitId, WorkError)>,
+}
+
+/// Starts a child with all sets that do not break their compiler: which do is found by halves.
+///
+/// Blocks. Errors: trouble of this machine; sets that break their compiler together, and none of them alone.
+pub fn start_sorted(pool: &Pool, sets: RuleTexts) -> Result<Sorted, WorkError> {
+    let broke = match Scanning::start(pool, &sets) {
+        Ok(started) => return Ok(Sorted { started: Some(started), good: sets, bad: Vec::new() }),
+        Err(e) if outside(&e) => return Err(e),
+        Err(e) => e,
+    };
+    let mut bad = Vec::new();
+    match sets.as_slice() {
+        [(id, _)] => bad.push((*id, broke)),
+        _ => {
+            find(&sets, &mut |half| Scanning::start(pool, half).map(|_| ()), &mut bad)?;
+            if bad.is_empty() {
+                return Err(broke);
+            }
+        }
+    }
+    let good: RuleTexts = sets.into_iter().filter(|(id, _)| bad.iter().all(|(b, _)| b != id)).collect();
+    let started = if good.is_empty() { None } else { Some(Scanning::start(pool, &good)?) };
+    Ok(Sorted { started, good, bad })
+}
+
+/// Whether the sets are not the cause.
+fn outside(e: &WorkError) -> bool {
+    e.of_the_machine() || matches!(e, WorkError::Killed)
+}
+
+/// Of sets on which a trial fails together, those on which it fails alone.
+pub fn find(
+    sets: &RuleTexts,
+    trial: &mut dyn FnMut(&RuleTexts) -> Result<(), WorkError>,
+    bad: &mut Vec<(ExhibitId, WorkError)>,
+) -> Result<(), WorkError> {
+    let (left, right) = sets.split_at(sets.len() / 2);
+    for half in [left, right].into_iter().filter(|half| !half.is_empty()) {
+        let half = half.to_vec();
+        match (trial(&half), half.as_slice()) {
+            (Ok(()), _) => {}
+            (Err(e), _) if outside(&e) => return Err(e),
+            (Err(e), [(id, _)]) => bad.push((*id, e)),
+            (Err(_), _) => find(&half, trial, bad)?,
+        }
+    }
+    Ok(())
 }
 
 /// The child's side: compiles what comes first, scans what comes after, to the end of its parent.

@@ -116,3 +116,60 @@ async fn a_rule_set_out_of_a_sample_is_not_armed() {
     node.analyze(&|_| ()).await.unwrap();
     assert_eq!(fired(&node.standing().await.unwrap(), late), BTreeSet::new());
 }
+
+/// Two sets that would keep their engine busy for a quarter of an hour, one to compile and one to scan: each is found,
+/// told and applied to nothing more, and the third works.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_take_too_long_cost_themselves_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (options, _) = support::options(&folder.path().join("home"));
+    support::init(&options).await.close().await.unwrap();
+    let config = folder.path().join("home/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("rules_seconds = 4\n{text}")).unwrap();
+    let node = Node::open(&options, "test").await.unwrap();
+    // Loops in loops, rule by rule: little text, much code of the machine.
+    let one = |n: u32| {
+        let (byte, all) = (n % 255, "for any i in (0..9): (for any j in (0..9)");
+        format!(
+            "rule r{n} {{ condition: {all}: (uint8(i) == {byte} and uint16(j) == {n} and uint32(i + j) == 3)) }}\n"
+        )
+    };
+    let dear: String = (0..1500).map(one).collect();
+    let dear = take_in(&node, "dear.yar", dear.as_bytes()).await;
+    let slow = b"rule slow { condition: for all i in (1..filesize) : (for all j in (1..filesize) : \
+        (for all k in (1..1000) : (uint8(i) + uint8(j) + k >= 0))) }\n";
+    let slow = take_in(&node, "slow.yar", slow).await;
+    let quiet = take_in(&node, "quiet.yar", b"rule quiet { strings: $q = \"quiet\" condition: $q }\n").await;
+    let mut notes = Vec::new();
+    for n in 0..12 {
+        let text = format!("the harbour is quiet, {n}\n").repeat(200);
+        notes.push(take_in(&node, &format!("{n}.txt"), text.as_bytes()).await);
+    }
+    let done = node.analyze(&|_| ()).await.unwrap();
+    let why = |set: ExhibitId| -> Vec<&str> {
+        done.failed.iter().filter(|(id, ..)| *id == set).map(|(_, code, _)| code.as_str()).collect()
+    };
+    assert_eq!((why(dear), why(slow), why(quiet)), (vec!["CMT-1290"], vec!["CMT-1292"], vec![]), "{done:?}");
+    let findings = node.standing().await.unwrap();
+    let late = notes.iter().filter(|n| why(**n) == ["CMT-1291"]).count();
+    assert!((5..=6).contains(&late), "five in a row, and one that was under way: {done:?}");
+    let with_quiet = notes.iter().filter(|n| !fired(&findings, **n).is_empty()).count();
+    assert_eq!(late + with_quiet, notes.len(), "the rest was scanned without the slow set");
+    assert_eq!((scans(&findings, dear), scans(&findings, slow)), (0, 0));
+    let told = findings.iter().find(|f| f.exhibits == [dear]).unwrap();
+    assert!(told.reason.contains("4 s of processor time"), "{told:?}");
+    node.close().await.unwrap();
+
+    // It is not compiled again while the setting stays.
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("rules_withdrawn = [\"{}\"]\n{text}", &slow.to_string()[..8])).unwrap();
+    let node = Node::open(&options, "test").await.unwrap();
+    let done = node.analyze(&|_| ()).await.unwrap();
+    let failed: Vec<(ExhibitId, &str)> =
+        done.failed.iter().map(|(id, code, _)| (*id, code.as_str())).collect();
+    assert_eq!(failed, [(dear, "CMT-1290")], "{done:?}");
+    assert!(done.failed[0].2.contains("it took too long"), "{done:?}");
+    let findings = node.standing().await.unwrap();
+    assert!(notes.iter().all(|n| !fired(&findings, *n).is_empty()), "each has its scan by now");
+}

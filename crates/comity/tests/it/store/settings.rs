@@ -60,6 +60,7 @@ fn the_nearer_word_wins_and_its_origin_is_kept() {
         ("withheld_lists", "default"),
         ("withheld_report_hours", "default"),
         ("rules_withdrawn", "default"),
+        ("rules_seconds", "default"),
         ("epsilon_budget", "COMITY_EPSILON_BUDGET"),
         ("ledger_publish", "default"),
         ("ledger_publish_delay_s", "default"),
