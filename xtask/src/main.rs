@@ -58,8 +58,17 @@ fn main() -> ExitCode {
 }
 
 /// The cargo that runs this program.
+/// Cargo, without what the cargo that runs this program says of this package: build scripts watch such variables, and
+/// would be run again, with all that rests on them, whenever builds by hand and builds from here take turns.
 fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let of_package = |n: &str| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(of_package) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 fn run(command: &mut Command) -> bool {
