@@ -57,8 +57,7 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The cargo that runs this program.
-/// Cargo, without what the cargo that runs this program says of this package: build scripts watch such variables, and
+/// The cargo that runs this program, without what it says of this package: build scripts watch such variables, and
 /// would be run again, with all that rests on them, whenever builds by hand and builds from here take turns.
 fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
