@@ -137,7 +137,7 @@ async fn rules_that_take_too_long_cost_themselves_alone() {
     };
     let dear: String = (0..1500).map(one).collect();
     let dear = take_in(&node, "dear.yar", dear.as_bytes()).await;
-    let slow = b"rule slow { condition: for all i in (1..filesize) : (for all j in (1..filesize) : \
+    let slow = b"rule slow { condition: for all i in (0..filesize - 1) : (for all j in (0..filesize - 1) : \
         (for all k in (1..1000) : (uint8(i) + uint8(j) + k >= 0))) }\n";
     let slow = take_in(&node, "slow.yar", slow).await;
     let quiet = take_in(&node, "quiet.yar", b"rule quiet { strings: $q = \"quiet\" condition: $q }\n").await;
