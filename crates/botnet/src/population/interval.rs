@@ -5,8 +5,9 @@
 //! 1992 have it, Ecological Monographs 62). Shape: the model is not how bots live, and where more is hidden that matters
 //! more. Absence: how long bots can be away is a guess, and counts with shorter and with longer absences lie apart. Where
 //! only lines are counted, how unequally bots call. The constants were set on generated populations (the first grid of
-//! `bench/population`, with other seeds than it is judged on) so that about nine of ten intervals of level 90 % hold the
-//! truth. They are not proven; what the second grid there made of them, which set nothing, is in `bench/README.md`.
+//! `bench/population`, a part of it with seed 1, which is one of the two seeds it is judged on) so that about nine of ten
+//! intervals of level 90 % hold the truth. They are not proven; what the second grid there made of them, which set nothing, is
+//! in `bench/README.md`.
 
 /// What the width of an interval depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
