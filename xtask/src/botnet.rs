@@ -156,6 +156,17 @@ fn one(name: &str, words: &[&str], small: bool, python: &Path) -> (Vec<Row>, boo
 
 /// All of them, or those that are named; a peer that is missing fails nothing, a program that fails does.
 pub fn bench(given: &[String]) -> bool {
+    let strange = given.iter().enumerate().find(|(i, word)| {
+        let value = i.checked_sub(1).and_then(|before| given.get(before)).is_some_and(|w| w == "--python");
+        let known =
+            matches!(word.as_str(), "--small" | "--python") || PROGRAMS.iter().any(|(n, _)| n == word);
+        !value && !known
+    });
+    if let Some((_, word)) = strange {
+        let names: Vec<&str> = PROGRAMS.iter().map(|(name, _)| *name).collect();
+        eprintln!("`{word}` is none of {}, --small, --python PYTHON", names.join(", "));
+        return false;
+    }
     let small = given.iter().any(|w| w == "--small");
     let chosen: Vec<_> = PROGRAMS.iter().filter(|(name, _)| given.iter().any(|w| w == name)).collect();
     let chosen = if chosen.is_empty() { PROGRAMS.iter().collect() } else { chosen };

@@ -60,6 +60,12 @@ const SOME: u8 = 45;
 const TOGETHER: usize = 3;
 /// Statements of one kind that count.
 const COUNTED: usize = 4;
+/// Verdicts on a program that is not what was signed.
+const CHANGED: &[&str] = &["tampered", "bad-signature", "broken-chain"];
+/// Its examination broke off (`work::WorkError`).
+const BROKE_OFF: &[&str] = &["CMT-1101", "CMT-1102", "CMT-1103"];
+/// No password opened it.
+const LOCKED: &str = "CMT-0539";
 /// Words of scripts that mean nothing alone: every shell has them.
 const PLAIN_WORDS: &[&str] = &["shell", "shell(", "eval(", "execute(", "iex", "iex("];
 
@@ -78,7 +84,7 @@ fn of_one(finding: &Finding) -> Kind {
             Kind::Named
         }
         FindingBody::Signature { verdict, .. } => match verdict.as_str() {
-            "tampered" | "bad-signature" | "broken-chain" => Kind::Changed,
+            changed if CHANGED.contains(&changed) => Kind::Changed,
             "unreadable" => Kind::Suspect,
             _ => Kind::Nothing,
         },
@@ -102,10 +108,8 @@ fn of_one(finding: &Finding) -> Kind {
             Kind::Suspect
         }
         FindingBody::Unreadable { code, .. } => match code.as_str() {
-            // Its examination broke off (`work::WorkError`).
-            "CMT-1101" | "CMT-1102" | "CMT-1103" => Kind::Acts,
-            // No password opened it.
-            "CMT-0539" => Kind::Unclear,
+            broke if BROKE_OFF.contains(&broke) => Kind::Acts,
+            LOCKED => Kind::Unclear,
             _ => Kind::Nothing,
         },
         _ => Kind::Nothing,
@@ -151,7 +155,7 @@ pub fn weight(finding: &Finding) -> u32 {
         FindingBody::Configuration { .. } => 1_000,
         FindingBody::Signature { verdict, .. } => match verdict.as_str() {
             "valid" => 0,
-            "tampered" | "bad-signature" | "broken-chain" => 500,
+            changed if CHANGED.contains(&changed) => 500,
             _ => 20,
         },
         FindingBody::Family { .. } => 400,
@@ -167,8 +171,8 @@ pub fn weight(finding: &Finding) -> u32 {
             _ => 1,
         },
         FindingBody::Unreadable { code, .. } => match code.as_str() {
-            "CMT-1101" | "CMT-1102" | "CMT-1103" => 120,
-            "CMT-0539" => 30,
+            broke if BROKE_OFF.contains(&broke) => 120,
+            LOCKED => 30,
             _ => 0,
         },
         FindingBody::SharedCode { .. } | FindingBody::Similar { .. } => 3,

@@ -16,6 +16,8 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use terms::{ExhibitId, Timestamp};
 
+/// The schema of what is told, and the beginning of the name of a file.
+const SCHEMA: &str = "comity.compacted/1";
 /// Fewer files than this are not worth the writing.
 const FEWEST: usize = 8;
 
@@ -45,7 +47,7 @@ impl Node {
     /// # Errors
     /// From the stores; CMT-0630, CMT-0631 where a file is not what the manifest says.
     pub async fn compact(&self) -> Result<Compacted, NodeError> {
-        let mut done = Compacted { schema: "comity.compacted/1", files: 0, into: 0, rows: 0 };
+        let mut done = Compacted { schema: SCHEMA, files: 0, into: 0, rows: 0 };
         for table in [Table::Flows, Table::Dns, Table::Sightings, Table::Http, Table::Tls] {
             let groups = self.groups(table).await?;
             if table == Table::Sightings && !groups.is_empty() {
@@ -98,7 +100,7 @@ impl Node {
         }
         let Some(file) = compactor.finish()? else { return Ok(0) };
         let names: Vec<&str> = group.iter().map(|f| f.path.as_str()).collect();
-        let new = self.keep_compacted(&file, &names)?;
+        let new = self.keep_made(&file, SCHEMA, &names)?;
         self.telemetry.settle(std::slice::from_ref(&new)).await?;
         let mut tx = self.state.begin().await?;
         for old in &group {
@@ -114,9 +116,14 @@ impl Node {
         Ok(file.rows)
     }
 
-    /// Takes a file in, named by the first paths of what lies in it.
-    fn keep_compacted(&self, file: &File, names: &[&str]) -> Result<TelemetryFile, NodeError> {
-        let id = ExhibitId::of(format!("comity.compacted/1\n{}", names.join("\n")).as_bytes());
+    /// Takes in a file that was made of others, named by them: made again it has the same name.
+    pub(super) fn keep_made(
+        &self,
+        file: &File,
+        schema: &str,
+        of: &[&str],
+    ) -> Result<TelemetryFile, NodeError> {
+        let id = ExhibitId::of(format!("{schema}\n{}", of.join("\n")).as_bytes());
         let path = self.telemetry.draft();
         std::fs::write(&path, &file.bytes).map_err(|e| NodeError::file("writing", &path, e))?;
         Ok(self.telemetry.adopt(&Draft {
@@ -157,7 +164,7 @@ impl Node {
                 let mut compactor = Compactor::new(table);
                 compactor.take(self.telemetry.read(&old).await?, exhibits)?;
                 if let Some(file) = compactor.finish()? {
-                    new = Some(self.keep_compacted(&file, &names)?);
+                    new = Some(self.keep_made(&file, SCHEMA, &names)?);
                 }
             }
             out.push(Rewritten { old, new });

@@ -8,12 +8,15 @@ use super::Node;
 use super::error::NodeError;
 use crate::store::commit::write;
 use crate::store::manifest::{self, TelemetryFile};
-use crate::store::{Batch, Draft, compacted};
+use crate::store::{Batch, compacted};
 use botnet::rollup::{Builder, covered};
 use botnet::tables::Table;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use terms::{ExhibitId, Timestamp};
+use terms::Timestamp;
+
+/// The schema of what is told, and the beginning of the name of a file.
+const SCHEMA: &str = "comity.rollup/1";
 
 /// What the roll-ups say of a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,7 +64,7 @@ impl Node {
             .into_iter()
             .map(|(channel, place, bots, sightings)| ChannelBots { channel, place, bots, sightings })
             .collect();
-        Ok(RolledUp { schema: "comity.rollup/1", files, anew, channels, bots })
+        Ok(RolledUp { schema: SCHEMA, files, anew, channels, bots })
     }
 
     /// Rolls up what is not yet; how many files that were, and whether everything was made anew.
@@ -118,21 +121,10 @@ impl Node {
         of: &[&TelemetryFile],
         stale: &[&TelemetryFile],
     ) -> Result<(), NodeError> {
-        // Named by what it covers, so that a command that is run again makes nothing twice.
         let names: Vec<&str> = of.iter().map(|f| f.path.as_str()).collect();
-        let id = ExhibitId::of(format!("comity.rollup/1\n{}", names.join("\n")).as_bytes());
         let mut batch = Batch::default();
         for file in builder.finish()? {
-            let path = self.telemetry.draft();
-            std::fs::write(&path, &file.bytes).map_err(|e| NodeError::file("writing", &path, e))?;
-            batch.telemetry.push(self.telemetry.adopt(&Draft {
-                path: &path,
-                table: file.table.name(),
-                exhibit: id,
-                part: 0,
-                records: file.rows,
-                span: Some((Timestamp(file.first), Timestamp(file.last))),
-            })?);
+            batch.telemetry.push(self.keep_made(&file, SCHEMA, &names)?);
         }
         self.telemetry.settle(&batch.telemetry).await?;
         let mut tx = self.state.begin().await?;

@@ -12,6 +12,7 @@ use super::Node;
 use super::analyze::{Step, Tick};
 use super::error::NodeError;
 use super::ingest::{Left, unreadable_finding};
+use crate::store::commit::write;
 use crate::store::exhibits::{self, Exhibit};
 use crate::store::{Batch, commit, findings};
 use crate::work::input::MEMORY_LIMIT;
@@ -132,9 +133,9 @@ impl Node {
                 findings::refute(&mut tx, old, &by.id, now).await?;
             }
         }
-        tx.commit().await?;
         let batch = Batch { findings: found, ..Batch::default() };
-        applied.new_findings += commit(&self.state, &batch, now).await?.new_findings;
+        applied.new_findings += write(&mut tx, &batch, now).await?.new_findings;
+        tx.commit().await?;
         self.scan_all(waiting, first, sorted.good, tick, &mut applied).await?;
         Ok(applied)
     }

@@ -202,8 +202,12 @@ impl Node {
             all.taken.extend(done.taken);
             all.not_sealed.extend(done.not_sealed);
         }
-        // A sinkhole makes a small file with every segment.
-        self.compact().await?;
+        // A sinkhole makes a small file with every segment. What was taken in is, whatever becomes of this.
+        if let Err(e) = self.compact().await {
+            tracing::warn!(
+                "small telemetry files stay as they are: {e}; `comity doctor --compact` puts them together"
+            );
+        }
         Ok(all)
     }
 }
