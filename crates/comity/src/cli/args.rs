@@ -589,6 +589,9 @@ pub struct Measure {
     /// Different bots per channel and country from daily roll-ups, which are brought up to date first.
     #[arg(long, conflicts_with = "plan")]
     pub rolled: bool,
+    /// Whether telling recipients helped: machines gone in networks that were told, against those that wait.
+    #[arg(long, requires = "plan", conflicts_with = "from")]
+    pub notices: bool,
 }
 
 /// `comity agree`

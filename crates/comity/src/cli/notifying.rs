@@ -1,4 +1,5 @@
-//! `act PLAN notify`, `verify letter`: who would be told, who was, which receipts came, and whose letter is genuine.
+//! `act PLAN notify`, `verify letter`, `measure --notices`: who would be told, who was, which receipts came, whose letter
+//! is genuine, and whether telling helped.
 
 use super::args::Act;
 use super::errors::Fault;
@@ -9,6 +10,7 @@ use super::{Done, Outcome};
 use crate::node::error::Ending;
 use crate::node::letter::LetterReport;
 use crate::node::notify::{NotifyReport, Wish};
+use crate::node::remedied::{Effect, Remedied};
 
 /// Networks of one reason that people get; programs get all.
 const SHOWN: usize = 8;
@@ -81,6 +83,10 @@ fn told(report: &NotifyReport, out: &mut Out) {
             format!("{} in {}", counted(left.hits, "hit"), counted(left.in_networks as u64, "network"));
         out.paragraph(2, &format!("{hits}: {}{networks}", left.why));
     }
+    if report.overdue > 0 {
+        let exhibits = counted(report.overdue, "exhibit");
+        out.paragraph(0, &format!("nothing is told of {exhibits} whose day of erasure has passed"));
+    }
     if report.other > 0 {
         out.paragraph(0, &format!("{} on channels of no part in this plan", counted(report.other, "hit")));
     }
@@ -113,4 +119,54 @@ pub(super) fn letter(report: &LetterReport, out: &mut Out) {
         0,
         &format!("{opened} looked through; {erased} erased on their day, of which nobody can tell any more"),
     );
+}
+
+/// What telling did.
+pub(super) fn remedied(report: &Remedied, out: &mut Out) -> Outcome {
+    let ((a, b), (c, d)) = (report.before, report.after);
+    out.line(format!("notices of {} for plan {}", report.at.day(), report.plan));
+    out.line(format!("machines of {a} to {b} that were seen nowhere from {c} to {d}"));
+    out.line("");
+    let mut table =
+        Table::new(&["recipient", "receipts", "told", "gone", "waiting", "gone", "effect, 95 % interval"]);
+    let mut row = |name: &str, receipts: String, e: &Effect| {
+        let share = |gone: u64, of: u64| match of {
+            0 => "-".to_owned(),
+            _ => format!("{:.1} %", gone as f64 / of as f64 * 100.0),
+        };
+        let effect = e.remedy.map_or("cannot tell".to_owned(), |r| {
+            let (best, low, high) = r.effect;
+            format!("{:+.1} ({:+.1} to {:+.1}) points", best * 100.0, low * 100.0, high * 100.0)
+        });
+        let told = format!("{} in {}", count(e.told.machines), counted(e.told.networks, "network"));
+        let later = format!("{} in {}", count(e.later.machines), counted(e.later.networks, "network"));
+        table.row([
+            name.to_owned(),
+            receipts,
+            told,
+            share(e.told.gone, e.told.machines),
+            later,
+            share(e.later.gone, e.later.machines),
+            effect,
+        ]);
+    };
+    for one in &report.recipients {
+        let receipts: Vec<String> = one.notices.iter().map(|(status, n)| format!("{n} {status}")).collect();
+        row(&one.recipient, receipts.join(", "), &one.effect);
+    }
+    row("all", String::new(), &report.all);
+    out.table(&table);
+    if report.of_no_group > 0 {
+        let machines = counted(report.of_no_group, "machine");
+        out.paragraph(
+            0,
+            &format!("{machines} of no group: seen in several networks, or in one that is not known"),
+        );
+    }
+    if let Some(why) = &report.all.cannot {
+        out.paragraph(0, &format!("the data cannot tell whether telling helped: {why}"));
+    }
+    // What cannot be told of all together may be told of one recipient, and the other way round.
+    let known = report.all.remedy.is_some() || report.recipients.iter().any(|r| r.effect.remedy.is_some());
+    if known { Outcome::Done } else { Ending::CannotTell.into() }
 }

@@ -276,6 +276,13 @@ fn addressee(one: &PackedReport) -> String {
 pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
     let node = meant.open("measure").await?;
     let bar = Progress::open(out, "counting");
+    if let (Some(plan), true) = (&args.plan, args.notices) {
+        let report = node.remedied(plan, args.until).await?;
+        drop(bar);
+        node.close().await?;
+        out.object(&report);
+        return Ok(notifying::remedied(&report, out));
+    }
     if let Some(plan) = &args.plan {
         let report = node.measure(plan, args.from, args.until).await?;
         drop(bar);

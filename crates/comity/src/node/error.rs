@@ -199,6 +199,22 @@ pub enum NodeError {
         /// Why.
         why: String,
     },
+    /// A plan of which no recipient was told.
+    #[error("no recipient was told of plan `{plan}`")]
+    #[diagnostic(code("CMT-1483"), help("tell them first: `comity act {plan} notify --later 200`"))]
+    NobodyTold {
+        /// The plan.
+        plan: String,
+    },
+    /// What telling did cannot be told.
+    #[error("the data cannot tell what the notices of this plan did: {why}")]
+    #[diagnostic(code("CMT-1484"), help("{help}"))]
+    NotRemedied {
+        /// Why.
+        why: &'static str,
+        /// What would let them tell.
+        help: &'static str,
+    },
     /// Refused by an agreement.
     #[error("refused: {sentence}")]
     #[diagnostic(
@@ -568,7 +584,7 @@ impl NodeError {
             | Self::OwnLedger { .. }
             | Self::NothingShown { .. }
             | Self::NotJoined { .. } => Ending::NotVerified,
-            Self::CannotTell { .. } => Ending::CannotTell,
+            Self::CannotTell { .. } | Self::NotRemedied { .. } => Ending::CannotTell,
             Self::Similar(super::similar::SimilarError::NotDigest { .. }) => Ending::Usage,
             Self::Id(_) | Self::Value { .. } | Self::NoCategory { .. } | Self::NotVerifiable { .. } => {
                 Ending::Usage

@@ -37,6 +37,7 @@ pub mod plan;
 pub mod protect;
 pub mod publish;
 pub mod receive;
+pub mod remedied;
 pub mod reporting;
 pub mod retain;
 pub mod rollups;

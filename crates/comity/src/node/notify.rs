@@ -2,7 +2,7 @@
 //!
 //! Here: which hits are told, the ruling on each notice, sealed mail in a folder, what is kept and what is awaited.
 //! Elsewhere: who gets a hit (`botnet::routing`), the files of a notice and its mail (`exchange::notice`), erasing what is
-//! kept when its day has come (`retain`), whether a letter is genuine (`letter`).
+//! kept when its day has come (`retain`), whether a letter is genuine (`letter`), whether telling helped (`remedied`).
 //! Addresses are read anew from the sealed exhibits, because telemetry holds pseudonyms: they pass through a folder below
 //! `tmp/`, which goes with the run. Every ruling is made before the first file is written: where one is a denial, nothing
 //! is written and nothing leaves. Nothing is sent from here: the mail system of the operator takes the files.
@@ -16,6 +16,7 @@ use super::Node;
 use super::error::NodeError;
 use super::plan::KeptPlan;
 use super::protect::Geo;
+use super::retain::Standing;
 use super::share::{HANDLING, refused};
 use crate::store::Batch;
 use crate::store::crossings::Crossing;
@@ -119,6 +120,8 @@ pub struct NotifyReport {
     pub unrouted: Vec<Left>,
     /// Hits on other channels than the plan's.
     pub other: u64,
+    /// Exhibits whose day of erasure has passed: nothing of them is told any more.
+    pub overdue: u64,
     /// Seed and share of the control group, where networks wait.
     pub later: Option<(String, u16)>,
 }
@@ -184,6 +187,7 @@ struct Sorted {
     folder: Folder,
     rows: Rows,
     other: u64,
+    overdue: u64,
     sources: BTreeSet<ExhibitId>,
 }
 
@@ -232,6 +236,7 @@ impl Node {
             without_key: Vec::new(),
             unrouted: unrouted(&sorted.rows, dry),
             other: sorted.other,
+            overdue: sorted.overdue,
             later: (wish.later > 0).then(|| (seed.to_string(), wish.later)),
         };
         // First every ruling, then the first file: a denial leaves nothing half told.
@@ -313,7 +318,7 @@ impl Node {
     }
 
     /// The runs that told recipients of a plan, earliest first.
-    async fn notice_runs(&self, plan: &PlanId) -> Result<Vec<Run>, NodeError> {
+    pub(super) async fn notice_runs(&self, plan: &PlanId) -> Result<Vec<Run>, NodeError> {
         let mut conn = self.state.read().await?;
         Ok(settings::get(&mut conn, &runs_of(plan)).await?.unwrap_or_default())
     }
@@ -395,9 +400,13 @@ impl Node {
         let folder = tempfile::Builder::new().prefix("notify-").tempdir_in(&tmp);
         let folder = folder.map_err(|e| NodeError::file("making a folder in", &tmp, e))?;
         let mut heaps = Heaps::new(routes, later, Folder(folder));
-        let (mut other, mut sources) = (0u64, BTreeSet::new());
-        let unseen = self.withheld().await?;
+        let (mut other, mut overdue, mut sources) = (0u64, 0u64, BTreeSet::new());
+        let (unseen, passed) = (self.withheld().await?, self.overdue().await?);
         for exhibit in self.with_hits().await?.into_iter().filter(|e| !unseen.contains(&e.id)) {
+            if passed.contains(&exhibit.id) {
+                overdue += 1;
+                continue;
+            }
             let input = self.input(&exhibit.id, exhibit.size, None).await?;
             let pool = self.pool.clone();
             let (frames, mut rows) = tokio::sync::mpsc::channel::<Vec<Row>>(4);
@@ -430,7 +439,14 @@ impl Node {
             child.await.map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))??;
         }
         let (folder, rows) = heaps.finish().map_err(|e| NodeError::file("sorting hits in", &tmp, e))?;
-        Ok(Sorted { folder, rows, other, sources })
+        Ok(Sorted { folder, rows, other, overdue, sources })
+    }
+
+    /// What was received under an agreement and is past its day of erasure: nobody came to erase it yet, or it is held.
+    async fn overdue(&self) -> Result<BTreeSet<ExhibitId>, NodeError> {
+        let all = self.retention(None).await?;
+        let passed = all.into_iter().filter(|r| matches!(r.standing, Standing::Due | Standing::Held));
+        Ok(passed.flat_map(|r| r.exhibits).collect())
     }
 
     /// Exhibits with hits that rest here.
@@ -618,7 +634,7 @@ fn mailed(recipient: &Recipient) -> bool {
 }
 
 /// The channels on which a plan's machines are its own: those of its groups and targets, and each generated name.
-fn channels(kept: &KeptPlan) -> BTreeSet<String> {
+pub(super) fn channels(kept: &KeptPlan) -> BTreeSet<String> {
     let groups = kept.situation.groups.iter().flat_map(|g| g.signature.iter().cloned());
     let targets = kept.situation.targets.iter().filter_map(|t| t.asset.channel_key());
     let known = kept.situation.targets.iter().map(|t| &t.asset);

@@ -1,16 +1,21 @@
 //! Who is refused a notice, and what nobody is told: one home after its plan was made, copied for each row, with another
-//! agreement, another clock or other tables of places.
+//! agreement, another clock or another exhibit.
 
+use botnet::routing::Later;
 use comity::demo::Operation;
 use comity::node::agree;
 use comity::node::error::NodeError;
+use comity::node::ingest::{Manner, Source};
 use comity::node::notify::{NotifyReport, Wish};
+use comity::node::remedied::Group;
 use comity::node::{Node, Options};
 use comity::store::{Flags, SetClock};
 use evidence::sealed::Identity;
 use exercise::Spec;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use terms::Timestamp;
 
 const SPEC: Spec = Spec { seed: 7, bots: 2_000, days: 7, hosts: 60 };
 const REGION: &str = include_str!("../../../../agreements/company-region.mou.md");
@@ -47,6 +52,7 @@ pub fn copy(from: &Path, to: &Path) {
 struct Planned {
     folder: tempfile::TempDir,
     operation: Operation,
+    made: takedown::Plan,
     plan: String,
     key: String,
 }
@@ -64,9 +70,10 @@ async fn planned() -> Planned {
     operation.analyze(&|_| ()).await.unwrap();
     let threats = operation.assess().await.unwrap();
     let case = operation.open(&threats.first().unwrap().id).await.unwrap();
-    let plan = operation.plan(case.id.as_str()).await.unwrap().plan.id.to_string();
+    let made = operation.plan(case.id.as_str()).await.unwrap().plan;
+    let plan = made.id.to_string();
     let key = Identity::generate().recipient().to_string();
-    Planned { folder, operation, plan, key }
+    Planned { folder, operation, made, plan, key }
 }
 
 impl Planned {
@@ -230,6 +237,11 @@ async fn nobody_is_told_where_nothing_allows_it() {
         let refused = node.notify(plan, &wish, &out, false).await.unwrap_err();
         assert_eq!(refused.ending().code(), 3, "{name}: {refused:?}");
         assert!(!out.exists(), "{name}");
+        assert_eq!(
+            node.remedied(plan, None).await.unwrap_err().ending().code(),
+            1,
+            "{name}: nobody was told"
+        );
         node.close().await.unwrap();
     }
     // No mail can be written: said before anything is.
@@ -249,4 +261,154 @@ async fn nobody_is_told_where_nothing_allows_it() {
     let report = dry("late table", Some(&both), PLANNED, &late).await.unwrap();
     let placed = base.unrouted.iter().map(|l| l.hits).sum::<u64>() - left(&base, "private");
     assert_eq!((told(&report), left(&report, "no-table")), (vec![], ar + pe + placed));
+
+    past_its_day(&planned, &wish, &both).await;
+    what_telling_did(&planned, &wish, &both).await;
+}
+
+/// Machines of the told and of those that wait are counted as a plain reading of the logs counts them.
+async fn what_telling_did(planned: &Planned, wish: &Wish, both: &str) {
+    let (node, out) = planned.home("drawn", Some(both), PLANNED).await;
+    let plan = planned.plan.as_str();
+    let none = node.remedied(plan, None).await.unwrap_err();
+    assert!(matches!(none, NodeError::NobodyTold { .. }), "{none:?}");
+    let half = Wish { later: 500, ..wish.clone() };
+    let done = node.notify(plan, &half, &out, false).await.unwrap();
+    assert!(left(&done, "later") > 0 && !done.told.is_empty(), "{done:?}");
+    let early = node.remedied(plan, None).await.unwrap_err();
+    assert_eq!(early.ending().code(), 7, "nothing was seen since: {early:?}");
+    node.noted_arrival(done.told[0].release.as_ref().unwrap().as_str(), true).await.unwrap();
+
+    let operation = planned.operation.dir.join("operation");
+    exercise::aftermath(&operation, &comity::demo::taken(&planned.made), &[], &mut |_| ()).unwrap();
+    let (found, _) = comity::node::ingest::sources(&[operation.join("after")], node.home.root());
+    node.ingest(found, &Manner::house("the days after"), &|_| ()).await.unwrap();
+    let report = node.remedied(plan, None).await.unwrap();
+
+    // The logs, read line by line.
+    let geo = comity::node::protect::Geo::open(&operation.join("geo.mmdb")).unwrap();
+    let channels = node.plan_channels(plan).await.unwrap();
+    let mut before: BTreeMap<String, (BTreeSet<(String, u32)>, bool)> = BTreeMap::new();
+    let mut after = BTreeSet::new();
+    for line in
+        [operation.join("company"), operation.join("after")].iter().flat_map(|f| crate::notify::lines(f))
+    {
+        let Ok(hit) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
+        let Some(bot) = hit["bot"].as_str() else { continue };
+        let day = hit["event"].as_str().unwrap().parse::<Timestamp>().unwrap().day();
+        if (report.before.0..=report.before.1).contains(&day) {
+            let (place, network) = geo.locate(hit["source"].as_str().unwrap().parse().unwrap());
+            let seen = before.entry(bot.to_owned()).or_default();
+            seen.0.insert((place.to_string(), network));
+            seen.1 |= channels.contains(hit["channel"].as_str().unwrap());
+        }
+        if (report.after.0..=report.after.1).contains(&day) {
+            after.insert(bot.to_owned());
+        }
+    }
+    let (seed, _) = done.later.clone().unwrap();
+    let later = Later { seed: seed.parse::<terms::Digest>().unwrap().0, per_mille: 500 };
+    let mut expected = [Group::default(), Group::default()];
+    let mut networks = [BTreeSet::new(), BTreeSet::new()];
+    for (bot, (seen, _)) in before.iter().filter(|(_, (seen, ours))| *ours && seen.len() == 1) {
+        let (place, network) = seen.first().unwrap();
+        if ["AR", "PE"].contains(&place.as_str()) {
+            let group = usize::from(later.holds(*network));
+            expected[group].machines += 1;
+            expected[group].gone += u64::from(!after.contains(bot));
+            networks[group].insert((place, network));
+        }
+    }
+    for (group, networks) in expected.iter_mut().zip(&networks) {
+        group.networks = networks.len() as u64;
+    }
+    assert_eq!([report.all.told, report.all.later], expected);
+    assert!(expected.iter().all(|g| g.machines > 20 && g.gone > 0), "{expected:?}");
+    // Two countries of the exercise have too few networks: nothing is said of an effect.
+    assert!(
+        report.all.remedy.is_none() && report.all.cannot.as_ref().is_some_and(|c| c.contains("at least 8"))
+    );
+    let of = |id: &str| report.recipients.iter().find(|r| r.recipient == id).unwrap();
+    let first = of(&done.told[0].recipient);
+    assert_eq!(first.notices, BTreeMap::from([("arrived".to_owned(), 1)]));
+    let sum: u64 = report.recipients.iter().map(|r| r.effect.told.machines).sum();
+    assert!(sum <= report.all.told.machines && sum > 0);
+
+    // Who waited is drawn once for all runs of a plan; when those that waited were told, the comparison ends.
+    let dry = node.notify(plan, &half, &out, true).await.unwrap();
+    assert_eq!(dry.later, done.later);
+    node.notify(plan, wish, &out.with_extension("rest"), false).await.unwrap();
+    let ended = node.remedied(plan, None).await.unwrap_err();
+    assert!(matches!(ended, NodeError::NotRemedied { .. }), "{ended:?}");
+    node.close().await.unwrap();
+}
+
+/// What was received under an agreement is told to nobody once its day of erasure has passed.
+async fn past_its_day(planned: &Planned, wish: &Wish, both: &str) {
+    let (node, out) = planned.home("overdue", Some(both), PLANNED).await;
+    let before = node.notify(&planned.plan, wish, &out, true).await.unwrap();
+    let channel =
+        node.plan_channels(&planned.plan).await.unwrap().into_iter().find(|c| !c.contains(':')).unwrap();
+    let source = planned.address("AR");
+    let report = format!(
+        "timestamp,src_ip,src_port,infection,http_host\n2026-03-05 10:00:00,{source},51234,harbour,{channel}\n"
+    );
+    let manner = Manner {
+        why: "release r-1 from region".into(),
+        act: evidence::custody::Act::Receive,
+        ..Manner::house("")
+    };
+    let done = node
+        .ingest(vec![Source::Bytes("report.csv".into(), report.into_bytes())], &manner, &|_| ())
+        .await
+        .unwrap();
+    assert_eq!(done.taken[0].rows, 1, "{done:?}");
+    let more = node.notify(&planned.plan, wish, &out, true).await.unwrap();
+    assert_eq!((rows(&more, "csirt-ar"), more.overdue), (rows(&before, "csirt-ar") + 1, 0));
+    // It came with a release that ends tomorrow.
+    let ends: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
+    received(&node, done.taken[0].exhibit, ends).await;
+    let until = node.notify(&planned.plan, wish, &out, true).await.unwrap();
+    assert_eq!((rows(&until, "csirt-ar"), until.overdue), (rows(&more, "csirt-ar"), 0));
+    node.close().await.unwrap();
+
+    let clock = Arc::new(SetClock::new("2026-03-10T12:00:01Z".parse().unwrap()));
+    let options = Options {
+        dir: planned.folder.path().join("rows/overdue/home"),
+        passphrase: zeroize::Zeroizing::new("an exercise has no secrets".to_owned()),
+        person: None,
+        clock,
+        program: env!("CARGO_BIN_EXE_comity").into(),
+        flags: Flags::default(),
+    };
+    let node = Node::open(&options, "act").await.unwrap();
+    let after = node.notify(&planned.plan, wish, &out, true).await.unwrap();
+    assert_eq!((rows(&after, "csirt-ar"), after.overdue), (rows(&before, "csirt-ar"), 1));
+    node.close().await.unwrap();
+}
+
+/// Notes that an exhibit came with a release of the Union's.
+async fn received(node: &Node, exhibit: terms::ExhibitId, ends: Timestamp) {
+    use comity::store::records::{RELEASES, Record};
+    let digest = terms::Digest::of(b"bundle");
+    let body = serde_json::json!({
+        "record": { "schema": "comity.release-record/1", "payload": digest, "bundle": digest, "header": {
+            "schema": "comity.release/1", "release": "r-1", "from": "region", "to": "company", "purpose": "victim-notification",
+            "member": null, "agreement": "company-region", "version": null, "clauses": [], "duties": [], "erase_by": ends,
+            "released": PLANNED, "size": 1,
+        } },
+        "exhibit": exhibit, "erase_by": ends, "items": [exhibit],
+    });
+    let kept: comity::node::share::KeptRelease = serde_json::from_value(body).unwrap();
+    let record = Record {
+        id: "r-1".into(),
+        belongs: "region".into(),
+        status: "received".into(),
+        at: PLANNED.parse().unwrap(),
+        until: Some(ends),
+        body: kept,
+    };
+    let mut tx = node.state.begin().await.unwrap();
+    RELEASES.put(&mut tx, &record).await.unwrap();
+    tx.commit().await.unwrap();
 }
