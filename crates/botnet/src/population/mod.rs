@@ -8,7 +8,7 @@
 //! - [`estimate`]: only on how many days each bot was seen; the population is taken to be closed (`closed`).
 //!
 //! Each refuses where the data cannot tell ([`Refusal`], with what would tell). Beside them: what becomes of a cohort
-//! ([`survival`](survival::survival)) and the alarm for a botnet that comes back ([`alarm::Watch`]).
+//! ([`survival`](survival::survival), [`silence`]) and the alarm for a botnet that comes back ([`alarm::Watch`]).
 //! All are pure functions: no clock, no randomness; the order of what is seen changes nothing, and neither does seeing
 //! the same again. Intervals: [`interval`].
 
@@ -21,6 +21,7 @@ mod histories;
 mod ids;
 mod interval;
 mod open;
+pub mod silence;
 pub mod survival;
 
 pub use addresses::{Addresses, Contact, count_addresses};

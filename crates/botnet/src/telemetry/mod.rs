@@ -10,6 +10,7 @@
 mod activity;
 mod bursts;
 pub mod c2;
+mod cohort;
 mod dns_channel;
 mod elsewhere;
 mod flux;
@@ -44,6 +45,7 @@ pub use activity::{PlaceBots, Signature, Victim};
 pub use bursts::BurstOptions;
 pub use c2::priors::Priors;
 pub use c2::{C2Options, Ranked, Signs};
+pub use cohort::Followable;
 pub use dns_channel::DnsChannelOptions;
 pub use elsewhere::{Elsewhere, Told};
 pub use flux::FluxOptions;

@@ -589,6 +589,9 @@ pub struct Measure {
     /// Different bots per channel and country from daily roll-ups, which are brought up to date first.
     #[arg(long, conflicts_with = "plan")]
     pub rolled: bool,
+    /// How many of the machines infected at the hour still are, in every country and network.
+    #[arg(long, requires = "plan", conflicts_with = "notices")]
+    pub survival: bool,
     /// Whether telling recipients helped: machines gone in networks that were told, against those that wait.
     #[arg(long, requires = "plan", conflicts_with = "from")]
     pub notices: bool,

@@ -39,6 +39,7 @@ mod serve_cluster;
 mod setting_up;
 mod sharing;
 mod similar;
+mod surviving;
 mod trust;
 mod witness;
 

@@ -6,7 +6,7 @@ use super::home::Meant;
 use super::laboratory::more;
 use super::out::{Out, Table, count, counted, money};
 use super::progress::Progress;
-use super::{Done, Outcome, notifying};
+use super::{Done, Outcome, notifying, surviving};
 use crate::node::Node;
 use crate::node::act::{ActReport, PackedReport};
 use crate::node::error::NodeError;
@@ -21,6 +21,8 @@ use terms::{Instrument, Place, Timestamp};
 
 /// Rows of one list that people get; programs get all.
 const SHOWN: usize = 40;
+/// Countries and networks beside an outcome.
+const BRIEF: usize = 8;
 /// Targets that are stopped in one way and taken in another, as people get them.
 const OTHERWISE: usize = 6;
 /// Targets that are named of one group of actions.
@@ -287,6 +289,10 @@ pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
         let report = node.measure(plan, args.from, args.until).await?;
         drop(bar);
         out.object(&report);
+        if args.survival {
+            node.close().await?;
+            return Ok(surviving::told(&report, usize::MAX, out));
+        }
         outcome(&report, out);
     } else if args.rolled {
         let report = node.rolled_up(args.from, args.until).await?;
@@ -349,6 +355,8 @@ fn outcome(report: &MeasureReport, out: &mut Out) {
         out.paragraph(0, &format!("ALARM since {}: {}", alarm.since, alarm.why));
     }
     report.sentences.iter().for_each(|s| out.paragraph(0, s));
+    out.line("");
+    surviving::told(report, BRIEF, out);
 }
 
 fn population(report: &PopulationReport, out: &mut Out) {

@@ -179,6 +179,23 @@ pub async fn tell(
         "   bots before lie between {:.0} and {:.0}, as far as the data tell",
         interval.0, interval.1
     ));
+    let share = |bots: u64| bots as f64 / truth_before.max(1) as f64 * 100.0;
+    match measured.survival.as_ref().and_then(|s| Some((s, s.all.left?))) {
+        Some((survival, left)) => say(format!(
+            "   of {} machines infected at the hour {:.1} % still are ({:.1} to {:.1} %)   truth {:.1} %",
+            survival.all.machines,
+            left.best * 100.0,
+            left.low * 100.0,
+            left.high * 100.0,
+            share(aftermath.contained + aftermath.migrated)
+        )),
+        None => say(format!(
+            "   how many of those infected at the hour still are, the data cannot tell: {}",
+            measured.no_survival.as_deref().unwrap_or_default()
+        )),
+    }
+    let watch = measured.watched.as_ref().map(|w| w.why.as_str()).or(measured.not_watched.as_deref());
+    say(format!("   does it come back? {}", watch.unwrap_or_default()));
 
     let view = operation.truth_view(&aftermath);
     let page = operation.company.case_report(&case_id, Some(&view)).await?;

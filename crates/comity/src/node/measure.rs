@@ -13,17 +13,22 @@
 //! 3. **Now.** How many of each class there are is counted on the last two days only and divided by the chance for two
 //!    days: machines that were cleaned on the way were seen on the first days and are gone on the last.
 //! 4. **Cured** is what is left of the population before.
+//! 5. **Survival.** The machines that were infected at the hour are followed day by day, in each country and network, and the
+//!    days after are watched for a botnet that comes back (`cohort`). Where the data cannot tell that, the rest stands.
 //!
 //! Where the plan expects survivors and nothing at all was seen on channels that stand, no sensor watches these: then
 //! bots whose variant knows such a channel count as surviving by the plan's own number, marked as not measured.
 //! Both windows lie in one month each, because pseudonyms change with the month; they need not be the same month.
 
 use super::Node;
+use super::cohort::{self, Following, Survival, Watched};
 use super::error::NodeError;
 use super::plan::census::{self, Census, Knowledge, one_period};
 use super::plan::{self, KeptPlan};
 use crate::store::records::{self, Record};
+use botnet::Telemetry;
 use botnet::telemetry::{Calls, Estimate, Window, estimate};
+use privacy::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
@@ -100,6 +105,18 @@ pub struct MeasureReport {
     pub shares: Vec<(String, f64)>,
     /// What it says, in sentences.
     pub sentences: Vec<String>,
+    /// What became of the machines that were infected at the hour; none where the data cannot tell.
+    #[serde(default)]
+    pub survival: Option<Survival>,
+    /// Why they cannot.
+    #[serde(default)]
+    pub no_survival: Option<String>,
+    /// The watch for a botnet that comes back; none where too few days were seen.
+    #[serde(default)]
+    pub watched: Option<Watched>,
+    /// Why there is none.
+    #[serde(default)]
+    pub not_watched: Option<String>,
 }
 
 fn cannot(why: impl ToString) -> NodeError {
@@ -202,7 +219,19 @@ impl Node {
         let blind = plan.expected_surviving > 0 && !seen.standing;
         let follow_up = follow_up(&census, &seen, counts, chance_counted, blind);
         let population = Population { bots: estimate.bots, low: estimate.lower, high: estimate.upper };
-        let outcome = takedown::outcome(&population, &follow_up, plan).map_err(cannot)?;
+        let mut outcome = takedown::outcome(&population, &follow_up, plan).map_err(cannot)?;
+        let (survival, no_survival) =
+            parted(self.followed(&tables, &sorter, (before, plan.hour.day()), limit, blind).await?);
+        let commanded: Vec<(Day, u64)> =
+            seen.days.iter().map(|(day, c)| (*day, c.surviving + c.migrated)).collect();
+        let (watched, not_watched) = parted(cohort::watch(&commanded));
+        if let (None, Some((since, why))) =
+            (&outcome.resurgence, watched.as_ref().and_then(|w| Some((w.since?, w.why.clone()))))
+        {
+            outcome.resurgence = Some(takedown::Resurgence { since, why });
+        }
+        let mut said = sentences(&outcome, plan, &counted_on, chance_counted, blind);
+        said.extend(cohort::sentences(survival.as_ref(), no_survival.as_deref()));
         let report = MeasureReport {
             schema: "comity.measured/1".into(),
             plan: plan.id.clone(),
@@ -211,7 +240,11 @@ impl Node {
             after: (after.from.day(), seen.last),
             daily: daily(&census, &seen, chance_day, blind.then_some(outcome.surviving.bots)),
             shares: shares(&outcome),
-            sentences: sentences(&outcome, plan, &counted_on, chance_counted, blind),
+            sentences: said,
+            survival,
+            no_survival,
+            watched,
+            not_watched,
             counted_on,
             estimate,
             chance_day,
@@ -220,6 +253,43 @@ impl Node {
         };
         self.keep_outcome(&report).await?;
         Ok(report)
+    }
+
+    /// The machines that were infected at the hour, followed within the hour's month; in words where the data cannot tell.
+    async fn followed(
+        &self,
+        tables: &Telemetry,
+        sorter: &Sorter,
+        (before, hour): (Window, Day),
+        limit: Timestamp,
+        blind: bool,
+    ) -> Result<Result<Survival, String>, NodeError> {
+        let (first, seen) = (hour.plus(1), before.until.plus_micros(-1).day());
+        let month = |day: Day| Period::of(day.start());
+        if month(seen) != month(first) {
+            let why = "the days before the hour lie in another month than those after it, and pseudonyms change with the month";
+            return Ok(Err(why.to_owned()));
+        }
+        // A month has 31 days at most.
+        let end = (0..=31).map(|n| first.plus(n)).find(|d| month(*d) != month(first));
+        let until = end.map_or(limit, |d| d.start().min(limit));
+        let found = tables.span(Window { from: first.start(), until }).await?;
+        let Some((_, last)) = found else {
+            return Ok(Err("nothing was seen after the hour in its month".into()));
+        };
+        let after = Window { from: first.start(), until: last.day().plus(1).start() };
+        let mut following = Following::default();
+        tables
+            .each_followed(before, after, &mut |bot| {
+                if sorter.knowledge.concerns(&bot.calls) {
+                    let days: BTreeSet<Day> = bot.calls.seen.iter().map(|(d, _)| *d).collect();
+                    let knows = || sorter.knowledge.signature(&bot.calls);
+                    let unseen = blind && knows().iter().any(|k| sorter.open.contains(k));
+                    following.add((bot.place, bot.network), &days, first, unseen);
+                }
+            })
+            .await?;
+        Ok(following.judge(seen, (first, last.day())))
     }
 
     async fn keep_outcome(&self, report: &MeasureReport) -> Result<(), NodeError> {
@@ -241,6 +311,13 @@ impl Node {
         let mut conn = self.state.read().await?;
         let all: Vec<Record<MeasureReport>> = records::OUTCOMES.of(&mut conn, plan.as_str()).await?;
         Ok(all.into_iter().map(|r| r.body).max_by_key(|r| (r.after.1, r.at)))
+    }
+}
+
+fn parted<T>(told: Result<T, String>) -> (Option<T>, Option<String>) {
+    match told {
+        Ok(told) => (Some(told), None),
+        Err(why) => (None, Some(why)),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod analyze;
 pub mod assess;
 pub mod batches;
 pub mod case;
+pub mod cohort;
 pub mod compact;
 pub mod compel;
 pub mod compelled;

@@ -7,12 +7,13 @@
 
 use super::Node;
 use super::act::PackedReport;
+use super::cohort::{Curve, Step, Survival};
 use super::error::NodeError;
 use super::measure::{MeasureReport, SHARES};
 use super::plan::KeptPlan;
 use crate::report::{
     ActionRow, ExhibitRow, FindingRow, MOST_ROWS, Moment, Node as Drawn, OutcomeView, PlanView, Report,
-    ThreatRow,
+    SurvivalStep, SurvivalView, ThreatRow,
 };
 use crate::store::records::{self, Record};
 use crate::store::{exhibits, findings};
@@ -20,7 +21,7 @@ use botnet::telemetry::Window;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use takedown::{Action, Basis};
-use terms::{Channel, ExhibitId, Finding, FindingBody, FindingId, Place, Timestamp};
+use terms::{Channel, Day, ExhibitId, Finding, FindingBody, FindingId, Place, Timestamp};
 use threat::{Case, Graph, NodeKind, Threat};
 
 /// Individuals below which a country is not shown by itself.
@@ -444,6 +445,29 @@ fn outcome_view(measured: &MeasureReport, truth: Option<&TruthView>) -> OutcomeV
                 let (_, bots) = measured.shares.iter().find(|(n, _)| n == name)?;
                 Some(((*name).to_owned(), *bots, truth.and_then(|t| t.share(name))))
             })
+            .collect(),
+        survival: measured.survival.as_ref().map(survival_view),
+    }
+}
+
+/// All machines and the four countries with most, from the hour's day on.
+fn survival_view(survival: &Survival) -> SurvivalView {
+    let (first, last) = survival.watched;
+    let hour = first.plus(-1);
+    let of = |name: String, curve: &Curve| {
+        let step = |s: &Step| SurvivalStep {
+            day: usize::try_from(s.day.0.saturating_sub(hour.0)).unwrap_or(0),
+            best: s.left.best,
+            low: s.left.low,
+            high: s.left.high,
+        };
+        (name, curve.machines, curve.steps.iter().map(step).collect())
+    };
+    let told = survival.places.iter().filter(|(_, c)| c.left.is_some()).take(4);
+    SurvivalView {
+        days: (hour.0..=last.0).map(|d| Day(d).to_string()).collect(),
+        curves: std::iter::once(of("all".into(), &survival.all))
+            .chain(told.map(|(place, curve)| of(place.to_string(), curve)))
             .collect(),
     }
 }

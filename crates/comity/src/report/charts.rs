@@ -1,6 +1,6 @@
 //! The pictures with axes: bots per country, the outcome's curve.
 
-use super::OutcomeView;
+use super::{OutcomeView, SurvivalStep, SurvivalView};
 use plotters::prelude::*;
 use terms::Place;
 
@@ -128,6 +128,75 @@ pub(super) fn curve(outcome: &OutcomeView) -> String {
         chart
             .configure_series_labels()
             .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE)
+            .border_style(PALE)
+            .label_font(("sans-serif", 14).into_font().color(&INK))
+            .draw()?;
+        Ok(())
+    })
+}
+
+/// Countries beside all machines.
+const COUNTRIES: [RGBColor; 4] =
+    [RGBColor(208, 98, 30), RGBColor(62, 130, 70), RGBColor(128, 74, 150), RGBColor(120, 112, 60)];
+
+/// The corners of a curve that stays where it is until its next step.
+fn corners(steps: &[SurvivalStep], last: f64, of: impl Fn(&SurvivalStep) -> f64) -> Vec<(f64, f64)> {
+    let (mut out, mut at) = (vec![(0.0, 1.0)], 1.0);
+    for step in steps {
+        out.push((step.day as f64, at));
+        at = of(step);
+        out.push((step.day as f64, at));
+    }
+    out.push((last, at));
+    out
+}
+
+/// The share of machines that are infected, day by day: all with their interval, the largest countries as lines.
+pub(super) fn survival(view: &SurvivalView) -> String {
+    let last = view.days.len().saturating_sub(1).max(1) as f64;
+    svg((960, 320), |area| {
+        area.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .margin_right(36)
+            .x_label_area_size(34)
+            .y_label_area_size(60)
+            .build_cartesian_2d(0f64..last, 0f64..1.02)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(WHITE)
+            .bold_line_style(PALE)
+            .axis_style(INK)
+            .x_labels(view.days.len().clamp(2, 16))
+            .y_labels(6)
+            .y_desc("infected still")
+            .x_label_formatter(&|x| {
+                let at = view.days.get(x.round().max(0.0) as usize);
+                at.map_or_else(String::new, |d| d.get(5..).unwrap_or(d).to_owned())
+            })
+            .y_label_formatter(&|v| format!("{:.0} %", v * 100.0))
+            .draw()?;
+        if let Some((_, _, steps)) = view.curves.first() {
+            let mut band = corners(steps, last, |s| s.high);
+            band.extend(corners(steps, last, |s| s.low).into_iter().rev());
+            chart.draw_series(std::iter::once(Polygon::new(band, BLUE.mix(0.15))))?;
+        }
+        // All machines last, so that they lie on top.
+        for (i, (name, machines, steps)) in view.curves.iter().enumerate().rev() {
+            let (colour, width) = match i.checked_sub(1).and_then(|i| COUNTRIES.get(i)) {
+                Some(colour) => (*colour, 1),
+                None => (BLUE, 3),
+            };
+            chart
+                .draw_series(LineSeries::new(corners(steps, last, |s| s.best), colour.stroke_width(width)))?
+                .label(format!("{name}, {machines} machines"))
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(width)));
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::LowerLeft)
             .background_style(WHITE)
             .border_style(PALE)
             .label_font(("sans-serif", 14).into_font().color(&INK))

@@ -140,6 +140,30 @@ pub struct OutcomeView {
     pub hour_index: Option<usize>,
     /// Shares: name, measured, truth where known.
     pub shares: Vec<(String, f64, Option<f64>)>,
+    /// The machines that were infected at the hour, followed; none where the data cannot tell.
+    pub survival: Option<SurvivalView>,
+}
+
+/// Curves of the share that is infected, as shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct SurvivalView {
+    /// Days from the hour's day on, as labels (`2026-03-02`).
+    pub days: Vec<String>,
+    /// All machines first, then countries: name, machines, steps.
+    pub curves: Vec<(String, u64, Vec<SurvivalStep>)>,
+}
+
+/// One step of such a curve: index in the days, share from there on, its interval.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SurvivalStep {
+    /// Index in the days.
+    pub day: usize,
+    /// Share, 0 to 1.
+    pub best: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
 }
 
 /// One finding.
@@ -213,6 +237,14 @@ mod tests {
                 curve: vec![("2026-03-02".into(), 10.0, Some(11.0)), ("2026-03-03".into(), 2.0, Some(2.0))],
                 hour_index: Some(1),
                 shares: vec![("contained".into(), 8.0, Some(9.0))],
+                survival: Some(SurvivalView {
+                    days: vec!["2026-03-02".into(), "2026-03-03".into(), "2026-03-04".into()],
+                    curves: vec![(
+                        "all".into(),
+                        40,
+                        vec![SurvivalStep { day: 1, best: 0.5, low: 0.4, high: 0.6 }],
+                    )],
+                }),
             }),
             ..Report::default()
         };
@@ -228,6 +260,6 @@ mod tests {
                 && html.contains(&format!("id=\"f-{}\"", &id[..16]))
         );
         assert!(!html.contains("href=\"#f-cdcd"), "a link to what is not on the page is not made");
-        assert!(html.matches("<svg").count() >= 3, "graph, places and curve are drawn");
+        assert!(html.matches("<svg").count() >= 4, "graph, places, curve and survival are drawn");
     }
 }

@@ -174,6 +174,12 @@ fn outcome(report: &Report) -> Markup {
                 (PreEscaped(charts::curve(outcome)))
                 figcaption { "Bots that can be commanded on each day. Truth is known only because this is an exercise; without one the page shows the measured line alone." }
             }
+            @if let Some(survival) = &outcome.survival {
+                figure {
+                    (PreEscaped(charts::survival(survival)))
+                    figcaption { "Of the machines that were infected at the hour, the share that still is, with its 95 % interval; countries with most machines beside all." }
+                }
+            }
             table {
                 tr { th { "After the hour" } th { "Measured" } th { "Truth of the exercise" } }
                 @for (name, measured, truth) in &outcome.shares {
