@@ -7,13 +7,15 @@ use crate::{
     By, Covered, Diagnostics, Kind, RecipientKind, Survives, check,
     clause::{self, Body, Members, Party, PartyMember},
     diagnostics::Problem,
+    fields::At,
     text,
 };
 use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use terms::{
-    AgreementId, AssetClass, ClauseId, Digest, Instrument, MemberId, PartnerId, Place, Purpose, Timestamp,
+    AgreementId, AssetClass, Category, ClauseId, Digest, Instrument, MemberId, PartnerId, Place, Purpose,
+    Timestamp,
 };
 use toml::de::DeTable;
 
@@ -330,6 +332,23 @@ impl Agreement {
     /// The legal name of a party, and its signatory.
     pub fn party_name(&self, id: &PartnerId) -> Option<(&str, &str)> {
         self.party(id).map(|p| (p.name.as_str(), p.signatory.as_str()))
+    }
+    /// Days for which victims' addresses may be kept for their notification; none where no clause has them received for it,
+    /// or none says how long.
+    pub fn notification_days(&self) -> Option<u64> {
+        let meant = |p: &At<Purpose>| p.value == Purpose::VictimNotification;
+        let addresses = |c: &At<Category>| c.value == Category::VictimIp;
+        let received = |b: &Body| matches!(b, Body::Share(s) if s.purpose.iter().any(meant) && s.categories.iter().any(addresses));
+        self.bodies().find(|(_, b)| received(b))?;
+        let kept = |b: &Body| match b {
+            Body::Retain(r) => {
+                let purpose = r.scope.purpose.as_ref().is_none_or(|p| p.iter().any(meant));
+                let category = r.scope.categories.as_ref().is_none_or(|c| c.iter().any(addresses));
+                (purpose && category).then_some(r.days.value)
+            }
+            _ => None,
+        };
+        self.bodies().filter_map(|(_, b)| kept(b)).min()
     }
     /// The organisation key of a party.
     pub fn key(&self, id: &PartnerId) -> Option<VerifyingKey> {

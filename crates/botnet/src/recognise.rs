@@ -63,6 +63,9 @@ fn json_line(head: &[u8]) -> Option<ExhibitKind> {
     if matches!(schema, Some("comity.sinkhole/1" | "comity.sinkhole-segment/1")) {
         return Some(ExhibitKind::SinkholeLog);
     }
+    if schema == Some("comity.sinkhole-victims/1") {
+        return Some(ExhibitKind::SinkholeVictims);
+    }
     let has = |name: &str| first.contains_key(name);
     if has("event_type") && has("timestamp") {
         return Some(ExhibitKind::SuricataEve);

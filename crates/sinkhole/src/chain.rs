@@ -49,6 +49,8 @@ pub struct Whole {
     pub torn: u64,
     /// Whether its last batch says that it ends.
     pub ends: bool,
+    /// What its whole batches say of the file of victims beside it, in order.
+    pub victims: Vec<crate::victims::Mark>,
 }
 
 /// Why a segment is not as it was written.
@@ -98,7 +100,16 @@ pub fn verify(reader: impl io::Read) -> Result<Whole, Broken> {
             hash.update(prior);
             hash.update(&line);
             let (chain, batches, bytes, torn) = (prior, 0, 0, 0);
-            whole = Some(Whole { prior, chain, batches, lines: 0, bytes, torn, ends: false });
+            whole = Some(Whole {
+                prior,
+                chain,
+                batches,
+                lines: 0,
+                bytes,
+                torn,
+                ends: false,
+                victims: Vec::new(),
+            });
             continue;
         };
         if known.ends {
@@ -123,6 +134,7 @@ pub fn verify(reader: impl io::Read) -> Result<Whole, Broken> {
             known.lines += lines;
             known.bytes += since;
             known.ends = said.ends;
+            known.victims.extend(said.victims);
             (lines, since) = (0, 0);
         } else {
             hash.update(&line);
@@ -140,6 +152,7 @@ struct Batch {
     batch: u64,
     lines: u64,
     ends: bool,
+    victims: Option<crate::victims::Mark>,
 }
 
 #[derive(serde::Deserialize)]

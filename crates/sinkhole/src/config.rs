@@ -57,6 +57,9 @@ pub struct Config {
     /// Whether bodies are kept.
     #[serde(default)]
     pub payloads: Payloads,
+    /// Whether victims may be told; none: no address is written, sealed or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification: Option<Notification>,
     /// Where we listen.
     #[serde(default)]
     pub listen: Vec<Listen>,
@@ -175,6 +178,16 @@ impl Default for Limits {
 pub struct Payloads {
     /// The authority in the home that allows it; none: bodies are dropped unread.
     pub keep_under: Option<String>,
+}
+
+/// Under what victims are told, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notification {
+    /// The agreement or the authority in the home that allows it, by its id or number.
+    pub ground: String,
+    /// From this instant on no address is written any more, and what was written has to be erased.
+    pub erase: Timestamp,
 }
 
 /// What a listener speaks.
@@ -318,6 +331,14 @@ impl Config {
                 return refuse(format!(
                     "`{what}` is empty, longer than 200 bytes or holds control characters"
                 ));
+            }
+        }
+        if let Some(notification) = &self.notification {
+            let ground = &notification.ground;
+            if ground.trim().is_empty() || ground.len() > 200 || ground.chars().any(char::is_control) {
+                return refuse(
+                    "the `ground` of `[notification]` is empty, longer than 200 bytes or holds control characters".into(),
+                );
             }
         }
         if self.listen.is_empty() || self.listen.len() > LISTENERS || self.family.len() > FAMILIES {

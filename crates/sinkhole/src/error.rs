@@ -126,6 +126,35 @@ pub enum SinkholeError {
         /// The plan.
         plan: String,
     },
+    /// A file of victims is not the one that its log names.
+    #[error("`{}` is not what the log of its segment says: {why}", path.display())]
+    #[diagnostic(
+        code("CMT-1412"),
+        help(
+            "nobody is told of it: keep the file as it is, and compare it with the copies that were taken before"
+        )
+    )]
+    Victims {
+        /// Which file.
+        path: PathBuf,
+        /// How.
+        why: String,
+    },
+    /// No ground for telling victims.
+    #[error("`{ground}` does not allow this sinkhole to keep addresses for notification: {why}")]
+    #[diagnostic(
+        code("CMT-1413"),
+        help(
+            "name an agreement in force with a clause for `victim-notification`, or an authority in force, as `ground` of \
+             `[notification]`, and a day of erasure; without the section no address is kept"
+        )
+    )]
+    Ground {
+        /// Its id or number.
+        ground: String,
+        /// Why not.
+        why: String,
+    },
     /// It stopped without being told to.
     #[error("sinkhole `{id}` stopped: {why}; what was answered is in its log")]
     #[diagnostic(

@@ -8,7 +8,8 @@
 //! WALL: nothing but the configured harmless answer goes to whoever asks, and on request the declaration of who keeps this
 //! sinkhole, under which authority and until when. No body, header or query of a hit is ever repeated to its sender;
 //! a DNS answer repeats its question, because its protocol asks for it (RFC 1035 section 4.1.2).
-//! WALL: no address of a source is written. The log holds pseudonyms under the home's key of the month.
+//! WALL: no address of a source is written in the clear. The log holds pseudonyms under the home's key of the month; where the
+//! configuration has `[notification]`, addresses of bots stand beside it, sealed to a key whose other half is not here ([`victims`]).
 //! WALL: nothing is answered that cannot be made durable within a second: where the disk is full or slow, the sinkhole falls
 //! silent, and says so to its operator.
 //!
@@ -33,10 +34,11 @@ mod polite;
 mod server;
 mod sockets;
 mod tls;
+pub mod victims;
 mod worker;
 
 pub use config::{
-    Config, Custodian, DnsAnswer, Family, HttpAnswer, Kind, Limits, Listen, Payloads, RawAnswer,
+    Config, Custodian, DnsAnswer, Family, HttpAnswer, Kind, Limits, Listen, Notification, Payloads, RawAnswer,
 };
 pub use error::SinkholeError;
 pub use hit::{By, Class};

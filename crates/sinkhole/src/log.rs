@@ -4,6 +4,7 @@
 //! FOLDER/hits-000007.ndjson    a segment: see `chain`
 //!        head.json             the last segment that ended, and its chain: what comes next continues it
 //!        payloads-000007-3.age bodies that an authority allows to keep, sealed for the home
+//!        victims-000007.sealed addresses of its bots, sealed for notification alone: see `victims`
 //!        torn-000007.bin       what a kill left behind the last whole batch: cut off, kept for whoever wants to look
 //!        lock
 //! ```
@@ -13,6 +14,7 @@
 use crate::chain::{self, BATCH, MARK, SEGMENT, START, Whole};
 use crate::hit::{Class, Hit, Source, Stamps, text};
 use crate::pending::Batch;
+use crate::victims::{self, Telling};
 use crate::{By, Config, Home, SinkholeError, Told, now};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -99,6 +101,26 @@ pub fn closed(folder: &Path) -> Result<Vec<PathBuf>, SinkholeError> {
     Ok(segments(folder)?.into_iter().filter(|(n, _)| *n <= head.segment).map(|(_, p)| p).collect())
 }
 
+/// The files of victims beside segments that ended and wait to be taken in, in order; each is held against its segment.
+///
+/// # Errors
+/// CMT-1404, CMT-1405, CMT-1412.
+pub fn victims(folder: &Path) -> Result<Vec<PathBuf>, SinkholeError> {
+    let head = head(folder)?;
+    let mut out = Vec::new();
+    for (number, segment) in segments(folder)?.into_iter().filter(|(n, _)| *n <= head.segment) {
+        let path = victims::beside(folder, number);
+        let marks = verified(&segment)?.victims;
+        let is_there = path.try_exists().map_err(|e| SinkholeError::file("looking at", &path, e))?;
+        // A file that is gone was taken in before its segment was.
+        if is_there {
+            victims::check(&path, &marks)?;
+            out.push(path);
+        }
+    }
+    Ok(out)
+}
+
 /// The files of bodies that were kept and wait to be taken in, in no order.
 ///
 /// # Errors
@@ -159,6 +181,7 @@ pub(crate) struct Log {
     folder: PathBuf,
     _lock: File,
     first: First,
+    telling: Option<Telling>,
     home: Arc<dyn Home>,
     number: u64,
     chain: [u8; 32],
@@ -187,6 +210,8 @@ struct Segment {
     bytes: u64,
     batch: u64,
     began: Instant,
+    /// Bytes of the file of victims beside it.
+    victims: u64,
 }
 
 struct Ready {
@@ -195,6 +220,8 @@ struct Ready {
     ends: bool,
     /// Sealed bodies, and the name of their file.
     payloads: Option<(PathBuf, Vec<u8>)>,
+    /// What is appended to the file of victims, and where that file ends then.
+    victims: Option<(Vec<u8>, u64)>,
 }
 
 impl Log {
@@ -220,6 +247,7 @@ impl Log {
                 authority: config.authority.clone(),
                 custodian: config.custodian.organisation.clone(),
             },
+            telling: Telling::of(config),
             home,
             number: 0,
             chain: START,
@@ -255,6 +283,8 @@ impl Log {
             let lines = tail.iter().filter(|b| **b == b'\n').count() as u64;
             (self.told)(Told::Cut { path: path.clone(), bytes: whole.torn, lines });
         }
+        let end = whole.victims.last().map_or(0, |m| m.end);
+        self.cut_victims(number, end).map_err(|e| SinkholeError::file(doing, &path, e))?;
         if whole.batches == 0 {
             // Nothing in it was ever acknowledged: its number is free.
             return std::fs::remove_file(&path).map_err(|e| SinkholeError::file(doing, &path, e));
@@ -264,12 +294,23 @@ impl Log {
         let file = file.map_err(|e| SinkholeError::file(doing, &path, e))?;
         file.set_len(whole.bytes).map_err(|e| SinkholeError::file(doing, &path, e))?;
         let (bytes, batch) = (whole.bytes, whole.batches);
-        let segment = Segment { file, path: path.clone(), bytes, batch, began: Instant::now() };
+        let segment = Segment { file, path: path.clone(), bytes, batch, began: Instant::now(), victims: end };
         if whole.ends {
             return self.ended(segment).map_err(|e| SinkholeError::file(doing, &path, e));
         }
         self.open = Some(segment);
         self.commit(Batch::default(), true).map_err(|e| SinkholeError::file(doing, &path, e))
+    }
+
+    /// Cuts off victims behind the last whole batch: they were never acknowledged.
+    fn cut_victims(&self, segment: u64, end: u64) -> io::Result<()> {
+        let path = victims::beside(&self.folder, segment);
+        match OpenOptions::new().write(true).open(&path) {
+            Ok(_) if end == 0 => std::fs::remove_file(&path),
+            Ok(file) => file.set_len(end).and_then(|()| file.sync_all()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(e),
+        }
     }
 
     /// Makes durable what was handed over.
@@ -333,15 +374,24 @@ impl Log {
         for ((source, channel, kind), times) in &batch.questions {
             self.line(&question(at, *source, channel.clone(), *kind, *times), None, &mut out);
         }
-        let full = segment_bytes(&self.open) + out.len() as u64 >= self.most_bytes;
+        let segment = if self.open.is_some() { self.number } else { self.number + 1 };
+        let victims = self.victims(batch, segment, at)?;
+        let beside =
+            self.open.as_ref().map_or(0, |s| s.victims) + victims.as_ref().map_or(0, |v| v.0.len() as u64);
+        // What stands beside it is as much of a segment as its lines are.
+        let full = segment_bytes(&self.open) + out.len() as u64 + beside >= self.most_bytes;
         let ends = ends || full;
         out.extend_from_slice(BATCH);
         let _ = write!(out, ",\"batch\":{number},\"lines\":{lines},\"ends\":{ends}");
         text(&mut out, ",\"at\":", &Timestamp(at).to_string());
+        if let Some((_, mark)) = &victims {
+            let _ = write!(out, ",\"victims\":{{\"end\":{}", mark.end);
+            text(&mut out, ",\"sha256\":", &mark.sha256);
+            out.push(b'}');
+        }
         out.push(b',');
         out.extend_from_slice(MARK);
         let chain = chain::close(&self.chain, &mut out);
-        let segment = if self.open.is_some() { self.number } else { self.number + 1 };
         let payloads = match bodies.is_empty() {
             true => None,
             false => {
@@ -349,7 +399,24 @@ impl Log {
                 Some((name, self.home.seal(&bodies)?))
             }
         };
-        Ok(Ready { bytes: out, chain, ends, payloads })
+        Ok(Ready { bytes: out, chain, ends, payloads, victims: victims.map(|(part, mark)| (part, mark.end)) })
+    }
+
+    /// The bots of a batch, sealed for their notification; none where that is not configured, or is over.
+    fn victims(
+        &mut self,
+        batch: &Batch,
+        segment: u64,
+        at: i64,
+    ) -> Result<Option<(Vec<u8>, victims::Mark)>, String> {
+        let Some(telling) = self.telling.as_ref().filter(|t| t.lasts(at)) else { return Ok(None) };
+        let lines = telling.lines(&batch.hits, &mut self.stamps);
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        let sealed = self.home.seal_victims(&lines)?;
+        let end = self.open.as_ref().map_or(0, |s| s.victims);
+        telling.part(segment, end, &sealed).map(Some)
     }
 
     fn line(&mut self, hit: &Hit, kept: Option<&str>, out: &mut Vec<u8>) {
@@ -375,15 +442,29 @@ impl Log {
             // A try that failed half-way may have made it; nothing in it was acknowledged.
             let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
             File::open(&self.folder)?.sync_all()?;
-            self.open = Some(Segment { file, path, bytes: 0, batch: 0, began: Instant::now() });
+            self.open = Some(Segment { file, path, bytes: 0, batch: 0, began: Instant::now(), victims: 0 });
             self.number += 1;
         }
         let Some(segment) = &mut self.open else { return Ok(()) };
+        if let Some((part, end)) = &ready.victims {
+            let path = victims::beside(&self.folder, self.number);
+            let fresh = segment.victims == 0;
+            // A part that a kill left behind the last batch was cut off when the log was opened.
+            let file = OpenOptions::new().create(true).truncate(fresh).write(true).mode(0o600).open(&path)?;
+            file.write_all_at(part, segment.victims).and_then(|()| file.sync_data())?;
+            if fresh {
+                File::open(&self.folder)?.sync_all()?;
+            }
+            debug_assert_eq!(segment.victims + part.len() as u64, *end);
+        }
         // Where a part was written before, it is written over: the same bytes at the same place.
         let written = segment.file.write_all_at(&ready.bytes, segment.bytes);
         written.and_then(|()| segment.file.sync_data())?;
         segment.bytes += ready.bytes.len() as u64;
         segment.batch += 1;
+        if let Some((_, end)) = &ready.victims {
+            segment.victims = *end;
+        }
         self.chain = ready.chain;
         let ends = ready.ends;
         self.ready = None;

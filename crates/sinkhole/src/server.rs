@@ -32,6 +32,13 @@ pub trait Home: Send + Sync {
     /// # Errors
     /// In words: then nothing is answered until it works again.
     fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, String>;
+    /// Seals addresses of bots to the key for notification, whose other half this process does not hold.
+    ///
+    /// # Errors
+    /// In words: then nothing is answered until it works again. A home without such a key seals nothing.
+    fn seal_victims(&self, _plain: &[u8]) -> Result<Vec<u8>, String> {
+        Err("this home gave no key for notification".into())
+    }
 }
 
 /// What an operator is told while a sinkhole runs.

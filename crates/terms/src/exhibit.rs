@@ -81,6 +81,9 @@ word_enum! {
         ZeekOther = "zeek-other",
         /// Sinkhole hits, one JSON object a line (`comity.sinkhole/1`).
         SinkholeLog = "sinkhole-log",
+        /// Machines that a sinkhole of this home saw, sealed for their notification alone (`comity.sinkhole-victims/1`); the key
+        /// to them has this kind, too. Neither ever leaves its home.
+        SinkholeVictims = "sinkhole-victims",
         /// Report of Shadowserver about machines, in CSV.
         Shadowserver = "shadowserver",
         /// Microsoft's feed of infected machines (CTIP), one JSON object a line.

@@ -87,6 +87,13 @@ fn told(report: &NotifyReport, out: &mut Out) {
         let exhibits = counted(report.overdue, "exhibit");
         out.paragraph(0, &format!("nothing is told of {exhibits} whose day of erasure has passed"));
     }
+    if report.erased > 0 {
+        let keys = counted(report.erased, "key");
+        out.paragraph(
+            0,
+            &format!("{keys} for notification went on their day, with all victims that were sealed to them"),
+        );
+    }
     if report.other > 0 {
         out.paragraph(0, &format!("{} on channels of no part in this plan", counted(report.other, "hit")));
     }

@@ -54,11 +54,12 @@ async fn sinkhole(meant: &Meant, args: &Serve, out: &mut Out) -> Done {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Fault::Begin)?;
     let home: Arc<ForSinkhole> = {
         let node = meant.open("serve").await?;
-        let may = node.may_sinkhole(&config).await;
-        let home = node.for_sinkhole();
+        let home = match node.may_sinkhole(&config).await {
+            Ok(()) => node.for_sinkhole(&config).await,
+            Err(e) => Err(e),
+        };
         node.close().await?;
-        may?;
-        home
+        home?
     };
     let (sender, events) = channel();
     let say = Arc::new(move |told: Told| drop(sender.send(told)));

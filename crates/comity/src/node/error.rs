@@ -206,6 +206,24 @@ pub enum NodeError {
         /// The plan.
         plan: String,
     },
+    /// Nothing is left that may be told.
+    #[error(
+        "nobody is told of plan `{plan}`: {overdue} exhibits and {erased} erased keys for notification are past their day"
+    )]
+    #[diagnostic(
+        code("CMT-1485"),
+        help(
+            "`comity case retention` lists the days; take in hits that may still be told, under a new day of erasure"
+        )
+    )]
+    PastItsDay {
+        /// The plan.
+        plan: String,
+        /// Exhibits whose day has passed, and that are here.
+        overdue: u64,
+        /// Keys that were erased.
+        erased: u64,
+    },
     /// What telling did cannot be told.
     #[error("the data cannot tell what the notices of this plan did: {why}")]
     #[diagnostic(code("CMT-1484"), help("{help}"))]
@@ -560,7 +578,8 @@ impl NodeError {
             | Self::FourEyes { .. }
             | Self::RevealsMore { .. }
             | Self::Weaker { .. }
-            | Self::NoLabeller { .. } => Ending::Refused,
+            | Self::NoLabeller { .. }
+            | Self::PastItsDay { .. } => Ending::Refused,
             Self::Evidence(evidence::EvidenceError::Held { .. }) => Ending::Refused,
             // The text itself refuses to end before its notice is over.
             Self::Signature(agreement::SignatureError::Notice { .. }) => Ending::Refused,
@@ -575,8 +594,12 @@ impl NodeError {
             Self::Psi(privacy::psi::PsiError::Proof { .. } | privacy::psi::PsiError::Differs { .. }) => {
                 Ending::NotVerified
             }
-            Self::Sinkhole(sinkhole::SinkholeError::Chain { .. }) => Ending::NotVerified,
-            Self::Sinkhole(sinkhole::SinkholeError::Authority { .. }) => Ending::Refused,
+            Self::Sinkhole(
+                sinkhole::SinkholeError::Chain { .. } | sinkhole::SinkholeError::Victims { .. },
+            ) => Ending::NotVerified,
+            Self::Sinkhole(
+                sinkhole::SinkholeError::Authority { .. } | sinkhole::SinkholeError::Ground { .. },
+            ) => Ending::Refused,
             Self::Unfinished { .. } => Ending::Incomplete,
             Self::NotVerified { .. }
             | Self::Unsound { .. }

@@ -48,7 +48,11 @@ impl Node {
         let refuse = |why: String| NodeError::NotThisExhibit { exhibit: exhibit.id, doing: "shared", why };
         if matches!(
             exhibit.kind,
-            ExhibitKind::Compulsion | ExhibitKind::CovertList | ExhibitKind::Bundle | ExhibitKind::Receipt
+            ExhibitKind::Compulsion
+                | ExhibitKind::CovertList
+                | ExhibitKind::SinkholeVictims
+                | ExhibitKind::Bundle
+                | ExhibitKind::Receipt
         ) {
             return Err(refuse(format!("it is a {}, which stays here", exhibit.kind)));
         }

@@ -702,7 +702,14 @@ fn name_of(source: &Source) -> String {
 
 /// Whether an examiner knows this kind.
 pub fn examined(kind: ExhibitKind) -> bool {
-    !kind.telemetry() && !matches!(kind, ExhibitKind::ZeekOther | ExhibitKind::Bundle | ExhibitKind::Receipt)
+    !kind.telemetry()
+        && !matches!(
+            kind,
+            ExhibitKind::ZeekOther
+                | ExhibitKind::SinkholeVictims
+                | ExhibitKind::Bundle
+                | ExhibitKind::Receipt
+        )
 }
 
 fn left_out(kind: ExhibitKind, size: u64, summary: &Summary, trouble: Option<&WorkError>) -> Vec<Left> {

@@ -107,9 +107,10 @@ fn of_kind(kind: ExhibitKind) -> &'static [Category] {
         | ExhibitKind::ZeekOther => &[Category::Traffic],
         // Whole addresses of pages, with what people typed into forms.
         ExhibitKind::ZeekHttp | ExhibitKind::SuricataEve => &[Category::Traffic, Category::Content],
-        ExhibitKind::SinkholeLog | ExhibitKind::Shadowserver | ExhibitKind::Ctip => {
-            &[Category::SinkholeLog, Category::VictimIp]
-        }
+        ExhibitKind::SinkholeLog
+        | ExhibitKind::SinkholeVictims
+        | ExhibitKind::Shadowserver
+        | ExhibitKind::Ctip => &[Category::SinkholeLog, Category::VictimIp],
         ExhibitKind::StixBundle
         | ExhibitKind::DomainList
         | ExhibitKind::AddressList

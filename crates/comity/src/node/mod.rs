@@ -52,6 +52,7 @@ mod tables;
 pub(crate) use tables::readable;
 mod uncompared;
 pub mod verify;
+mod victims;
 pub mod withheld;
 pub mod witness;
 

@@ -3,6 +3,7 @@
 //! Here: which hits are told, the ruling on each notice, sealed mail in a folder, what is kept and what is awaited.
 //! Elsewhere: who gets a hit (`botnet::routing`), the files of a notice and its mail (`exchange::notice`), erasing what is
 //! kept when its day has come (`retain`), whether a letter is genuine (`letter`), whether telling helped (`remedied`).
+//! Victims of an own sinkhole are opened with the key for notification (`victims`), until its day.
 //! Addresses are read anew from the sealed exhibits, because telemetry holds pseudonyms: they pass through a folder below
 //! `tmp/`, which goes with the run. Every ruling is made before the first file is written: where one is a denial, nothing
 //! is written and nothing leaves. Nothing is sent from here: the mail system of the operator takes the files.
@@ -24,11 +25,11 @@ use crate::store::exhibits::{self, Exhibit};
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
 use crate::store::settings;
-use crate::work::WorkError;
 use crate::work::protocol::{Frame, Mode};
+use crate::work::{Input, WorkError};
 use agreement::{Agreements, By, Covered, Recipient, RecipientKind, Ruling};
 use botnet::routing::{Claim, Heaps, Hit, Kind, Later, Places, Routes, Rows, Shelf, Unrouted};
-use botnet::rows::Row;
+use botnet::rows::{HitRow, Row};
 use exchange::Payload;
 use exchange::notice::mail::Mailbox;
 use exchange::notice::{Language, MAX_ROWS, Notice, Victim, code, items, mail};
@@ -122,6 +123,8 @@ pub struct NotifyReport {
     pub other: u64,
     /// Exhibits whose day of erasure has passed: nothing of them is told any more.
     pub overdue: u64,
+    /// Keys for notification that were erased on their day, with all that was sealed to them.
+    pub erased: u64,
     /// Seed and share of the control group, where networks wait.
     pub later: Option<(String, u16)>,
 }
@@ -188,6 +191,7 @@ struct Sorted {
     rows: Rows,
     other: u64,
     overdue: u64,
+    erased: u64,
     sources: BTreeSet<ExhibitId>,
 }
 
@@ -202,7 +206,8 @@ impl Node {
     ///
     /// # Errors
     /// CMT-1123 no such plan, CMT-1126 an agreement refuses a notice (nothing is written), CMT-1411 a recipient or an address
-    /// for answers that no mail can be written to (nothing is written), CMT-1473 a folder that is there already.
+    /// for answers that no mail can be written to (nothing is written), CMT-1473 a folder that is there already, CMT-1485
+    /// where all that could be told is past its day.
     pub async fn notify(
         &self,
         plan_id: &str,
@@ -227,7 +232,15 @@ impl Node {
         let drawn = runs.iter().find(|r| r.per_mille > 0).map(|r| r.seed);
         let seed = drawn.unwrap_or_else(|| Digest::of(&Salt::random().as_bytes()[..]));
         let later = Later { seed: seed.0, per_mille: wish.later };
-        let sorted = self.sorted(routes, later, channels, wish).await?;
+        let sorted = self.sorted(routes, later, channels, wish, now).await?;
+        let nobody = sorted.rows.routed.is_empty() && sorted.rows.unrouted.is_empty();
+        if nobody && sorted.overdue + sorted.erased > 0 {
+            return Err(NodeError::PastItsDay {
+                plan: plan.to_string(),
+                overdue: sorted.overdue,
+                erased: sorted.erased,
+            });
+        }
         let mut report = NotifyReport {
             schema: "comity.notified/1",
             plan,
@@ -237,6 +250,7 @@ impl Node {
             unrouted: unrouted(&sorted.rows, dry),
             other: sorted.other,
             overdue: sorted.overdue,
+            erased: sorted.erased,
             later: (wish.later > 0).then(|| (seed.to_string(), wish.later)),
         };
         // First every ruling, then the first file: a denial leaves nothing half told.
@@ -389,6 +403,7 @@ impl Node {
         later: Later,
         channels: BTreeSet<String>,
         wish: &Wish,
+        now: Timestamp,
     ) -> Result<Sorted, NodeError> {
         let mut dated = Vec::new();
         for (from, file) in &wish.places {
@@ -402,44 +417,75 @@ impl Node {
         let mut heaps = Heaps::new(routes, later, Folder(folder));
         let (mut other, mut overdue, mut sources) = (0u64, 0u64, BTreeSet::new());
         let (unseen, passed) = (self.withheld().await?, self.overdue().await?);
+        let mut take = |hit: &HitRow| {
+            if !channels.contains(&hit.channel) {
+                other += 1;
+                return Ok(false);
+            }
+            let hit = Hit {
+                at: Timestamp(hit.event),
+                source: hit.source,
+                port: hit.source_port,
+                infection: hit.botnet.as_deref().unwrap_or("not-named"),
+                channel: &hit.channel,
+            };
+            heaps.push(&hit, &places).map_err(|e| NodeError::file("sorting hits in", &tmp, e)).map(|()| true)
+        };
         for exhibit in self.with_hits().await?.into_iter().filter(|e| !unseen.contains(&e.id)) {
             if passed.contains(&exhibit.id) {
                 overdue += 1;
                 continue;
             }
             let input = self.input(&exhibit.id, exhibit.size, None).await?;
-            let pool = self.pool.clone();
-            let (frames, mut rows) = tokio::sync::mpsc::channel::<Vec<Row>>(4);
-            let child = tokio::task::spawn_blocking(move || {
-                pool.run(Mode::Read, input, |frame| match frame {
-                    Frame::Rows(rows) => {
-                        frames.blocking_send(rows).map_err(|_| WorkError::Refused("routing ended".into()))
+            if self.each_hit(input, &mut take).await? {
+                sources.insert(exhibit.id);
+            }
+        }
+        let mut erased = 0;
+        for key in self.victim_keys().await? {
+            match self.victims_of(&key, &unseen).await? {
+                None => erased += 1,
+                Some((_, ids)) if key.over(now) => overdue += ids.len() as u64,
+                Some((identity, ids)) => {
+                    for id in ids {
+                        let input = self.victims_input(&identity, &id).await?;
+                        if self.each_hit(input, &mut take).await? {
+                            sources.insert(id);
+                        }
                     }
-                    _ => Ok(()),
-                })
-            });
-            while let Some(batch) = rows.recv().await {
-                for row in batch {
-                    let Row::Hit(hit) = row else { continue };
-                    if !channels.contains(&hit.channel) {
-                        other += 1;
-                        continue;
-                    }
-                    let hit = Hit {
-                        at: Timestamp(hit.event),
-                        source: hit.source,
-                        port: hit.source_port,
-                        infection: hit.botnet.as_deref().unwrap_or("not-named"),
-                        channel: &hit.channel,
-                    };
-                    heaps.push(&hit, &places).map_err(|e| NodeError::file("sorting hits in", &tmp, e))?;
-                    sources.insert(exhibit.id);
                 }
             }
-            child.await.map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))??;
         }
         let (folder, rows) = heaps.finish().map_err(|e| NodeError::file("sorting hits in", &tmp, e))?;
-        Ok(Sorted { folder, rows, other, overdue, sources })
+        Ok(Sorted { folder, rows, other, overdue, erased, sources })
+    }
+
+    /// Reads hits in a child; whether any of them was taken.
+    async fn each_hit(
+        &self,
+        input: Input,
+        take: &mut (dyn FnMut(&HitRow) -> Result<bool, NodeError> + Send),
+    ) -> Result<bool, NodeError> {
+        let pool = self.pool.clone();
+        let (frames, mut rows) = tokio::sync::mpsc::channel::<Vec<Row>>(4);
+        let child = tokio::task::spawn_blocking(move || {
+            pool.run(Mode::Read, input, |frame| match frame {
+                Frame::Rows(rows) => {
+                    frames.blocking_send(rows).map_err(|_| WorkError::Refused("routing ended".into()))
+                }
+                _ => Ok(()),
+            })
+        });
+        let mut any = false;
+        while let Some(batch) = rows.recv().await {
+            for row in batch {
+                if let Row::Hit(hit) = row {
+                    any |= take(&hit)?;
+                }
+            }
+        }
+        child.await.map_err(|e| WorkError::Refused(format!("the reading thread ended: {e}")))??;
+        Ok(any)
     }
 
     /// What was received under an agreement and is past its day of erasure: nobody came to erase it yet, or it is held.

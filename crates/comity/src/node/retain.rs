@@ -2,6 +2,7 @@
 //!
 //! Here: which received releases are due, erasing them, and the signed word for the giver that it is done. Elsewhere: the
 //! erasure itself (`erase`), holds (`hold`), the date (an agreement's `retain` clause, fixed when the release was taken in).
+//! Victims of an own sinkhole go with the key to them (`victims`).
 //! An exhibit that also came another way is not the release's alone: it stays, and is listed.
 
 use super::Node;
@@ -85,7 +86,7 @@ pub struct ErasureProof {
 }
 
 impl Node {
-    /// The received releases and own notices that have a date, earliest first. With a second person, what is due is erased.
+    /// The received releases, own notices and victims of own sinkholes that have a date, earliest first. With a second person, what is due is erased.
     ///
     /// # Errors
     /// CMT-1180 eyes; what is held is no error and is listed with its date.
@@ -118,6 +119,15 @@ impl Node {
                 if record.body.record.header.to == self.partner {
                     one.proof = Some(self.proof_of_erasure(&record, &one).await?);
                 }
+                one.standing = Standing::Erased;
+            }
+            out.push(one);
+        }
+        for mut one in self.victims_retained(now).await? {
+            if let (Standing::Due, Some(second)) = (one.standing, second) {
+                let ids: BTreeSet<ExhibitId> = one.exhibits.iter().copied().collect();
+                let why = Why::House("the day of erasure of what was kept for notification has come".into());
+                self.erase_these(one.release.as_str(), ids, why, second).await?;
                 one.standing = Standing::Erased;
             }
             out.push(one);

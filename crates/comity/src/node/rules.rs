@@ -431,6 +431,7 @@ fn scanned(kind: ExhibitKind) -> bool {
                 | ExhibitKind::Authority
                 | ExhibitKind::Compulsion
                 | ExhibitKind::CovertList
+                | ExhibitKind::SinkholeVictims
                 | ExhibitKind::RuleSet
                 | ExhibitKind::Bundle
                 | ExhibitKind::Receipt

@@ -1,6 +1,6 @@
 //! What a sinkhole needs of its home, and the way of its log into telemetry.
 //!
-//! Here: pseudonyms, places and seals for it ([`ForSinkhole`]), whether its authority is here and holds, the configuration of a
+//! Here: pseudonyms, places and seals for it ([`ForSinkhole`]; of addresses for notification: `victims`), whether its authority is here and holds, the configuration of a
 //! plan's actions, taking its segments in. Elsewhere: listening and the log (`sinkhole`), reading segments (`botnet`).
 //!
 //! A sinkhole runs beside a home that others work in: it holds the home only while it begins, and while it takes segments in.
@@ -28,6 +28,8 @@ const MOST_BODIES: usize = 512 << 20;
 pub struct ForSinkhole {
     keys: Arc<Keys>,
     geo: Geo,
+    /// The public half to which addresses of bots are sealed, where they may be told.
+    victims: Option<evidence::sealed::Recipient>,
     month: Mutex<Option<(Period, Arc<Pseudonymiser>)>>,
 }
 
@@ -59,6 +61,10 @@ impl sinkhole::Home for ForSinkhole {
     fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, String> {
         evidence::sealed::seal(&self.keys.sealing.recipient(), plain).map_err(|e| e.to_string())
     }
+    fn seal_victims(&self, plain: &[u8]) -> Result<Vec<u8>, String> {
+        let key = self.victims.as_ref().ok_or("this home gave no key for notification")?;
+        evidence::sealed::seal(key, plain).map_err(|e| e.to_string())
+    }
 }
 
 /// What `act PLAN sinkhole` is told beside the plan.
@@ -72,8 +78,13 @@ pub struct Wanted {
 
 impl Node {
     /// The home's side of a sinkhole; it outlives the open home.
-    pub fn for_sinkhole(&self) -> Arc<ForSinkhole> {
-        Arc::new(ForSinkhole { keys: self.keys.clone(), geo: self.geo.clone(), month: Mutex::default() })
+    ///
+    /// # Errors
+    /// CMT-1413 where its victims are to be told, and nothing allows that.
+    pub async fn for_sinkhole(&self, config: &Config) -> Result<Arc<ForSinkhole>, NodeError> {
+        let (keys, geo) = (self.keys.clone(), self.geo.clone());
+        let victims = self.victim_key(config).await?;
+        Ok(Arc::new(ForSinkhole { keys, geo, victims, month: Mutex::default() }))
     }
 
     /// Refuses a configuration whose authorities are not in this home, are not in force, do not last as long, or do not name
@@ -162,6 +173,7 @@ impl Node {
             raw: Default::default(),
             limits: Default::default(),
             payloads: Default::default(),
+            notification: None,
             listen: kinds.into_iter().flat_map(at).collect(),
             family: Vec::new(),
         };
@@ -182,6 +194,8 @@ impl Node {
             act: Act::Seal,
             from: None,
         };
+        // Before the segments: what they say of these files is gone with them.
+        let mut all = self.take_in_victims(folder, &manner).await?;
         let mut found = Vec::new();
         for path in sinkhole::log::closed(folder)? {
             found.push((Source::File(path.clone()), path));
@@ -193,7 +207,6 @@ impl Node {
                 .map_err(|e| NodeError::file("opening", &path, std::io::Error::other(e.to_string())))?;
             found.push((Source::Bytes(path.display().to_string(), bytes), path));
         }
-        let mut all = Ingested::default();
         for (source, path) in found {
             let done = self.ingest(vec![source], &manner, &|_| ()).await?;
             if done.not_sealed.is_empty() {
@@ -213,7 +226,7 @@ impl Node {
 }
 
 /// Whether the authority of this number is here, in force until the configuration's end, and names all of it.
-fn covers(
+pub(super) fn covers(
     all: &[Authority],
     id: &str,
     instruments: &[Instrument],

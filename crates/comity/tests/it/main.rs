@@ -37,5 +37,6 @@ mod story;
 mod support;
 mod traffic;
 mod verify;
+mod victims;
 mod withheld;
 mod witness;

@@ -21,7 +21,7 @@ const SPEC: Spec = Spec { seed: 7, bots: 2_000, days: 7, hosts: 60 };
 const REGION: &str = include_str!("../../../../agreements/company-region.mou.md");
 const POLICE: &str = include_str!("../../../../agreements/company-police.mou.md");
 const FINTECH: &str = include_str!("../../../../agreements/company-fintech.mou.md");
-const PLANNED: &str = "2026-03-09T12:00:00Z";
+pub const PLANNED: &str = "2026-03-09T12:00:00Z";
 
 async fn sign(one: &Node, other: &Node, text: &str) {
     let keys = [
@@ -49,15 +49,15 @@ pub fn copy(from: &Path, to: &Path) {
 }
 
 /// A home with its plan, and the partner that signs for each row.
-struct Planned {
-    folder: tempfile::TempDir,
+pub struct Planned {
+    pub folder: tempfile::TempDir,
     operation: Operation,
     made: takedown::Plan,
-    plan: String,
+    pub plan: String,
     key: String,
 }
 
-async fn planned() -> Planned {
+pub async fn planned() -> Planned {
     let folder = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_comity"));
     let operation = Operation::begin(folder.path(), &SPEC, program, &mut |_| ()).await.unwrap();
@@ -79,6 +79,17 @@ async fn planned() -> Planned {
 impl Planned {
     /// A copy of the home, with this memorandum where there is one, at this time.
     async fn home(&self, name: &str, memorandum: Option<&str>, at: &str) -> (Node, PathBuf) {
+        let (node, out, _) = self.opened(name, memorandum, at).await;
+        (node, out)
+    }
+
+    /// The same with its clock.
+    pub async fn opened(
+        &self,
+        name: &str,
+        memorandum: Option<&str>,
+        at: &str,
+    ) -> (Node, PathBuf, Arc<SetClock>) {
         let dir = self.folder.path().join("rows").join(name);
         copy(&self.operation.dir.join("homes/company"), &dir.join("home"));
         let clock = Arc::new(SetClock::new(PLANNED.parse().unwrap()));
@@ -95,16 +106,21 @@ impl Planned {
             sign(&node, &self.operation.region, text).await;
         }
         clock.set(at.parse().unwrap());
-        (node, dir.join("out"))
+        (node, dir.join("out"), clock)
     }
 
     /// The first network's address in a place, as the exercise's table of places has it.
-    fn address(&self, place: &str) -> std::net::IpAddr {
+    pub fn address(&self, place: &str) -> std::net::IpAddr {
         let geo = comity::node::protect::Geo::open(&self.operation.dir.join("operation/geo.mmdb")).unwrap();
         (240..=255u8)
             .flat_map(|a| (0..=255u8).step_by(8).map(move |b| std::net::IpAddr::from([a, b, 0, 9])))
             .find(|ip| geo.locate(*ip).0.as_str() == place)
             .unwrap()
+    }
+
+    /// The Union's memorandum with the teams of two countries.
+    pub fn both(&self) -> String {
+        self.naming(&[AR, PE])
     }
 
     /// The Union's memorandum with these recipients in the place of its own.
@@ -131,12 +147,12 @@ fn told(report: &NotifyReport) -> Vec<&str> {
     report.told.iter().map(|t| t.recipient.as_str()).collect()
 }
 
-fn rows(report: &NotifyReport, recipient: &str) -> u64 {
+pub fn rows(report: &NotifyReport, recipient: &str) -> u64 {
     report.told.iter().filter(|t| t.recipient == recipient).map(|t| t.rows).sum()
 }
 
 /// Hits that went to nobody for a reason, by its word.
-fn left(report: &NotifyReport, reason: &str) -> u64 {
+pub fn left(report: &NotifyReport, reason: &str) -> u64 {
     let word = |l: &comity::node::notify::Left| serde_json::to_value(l.reason).unwrap();
     report.unrouted.iter().filter(|l| word(l) == reason).map(|l| l.hits).sum()
 }

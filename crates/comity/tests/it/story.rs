@@ -114,7 +114,8 @@ async fn one_operation_from_the_first_exhibit_to_the_measured_dismantling() -> R
     // The hour passes. The effect is measured by identity, within a tenth of the truth.
     let (aftermath, _) = operation.aftermath(plan, &told, &mut |_| ()).await?;
     assert!(aftermath.wrongly_taken.is_empty(), "{:?}", aftermath.wrongly_taken);
-    let outcome = operation.measure(plan.id.as_str()).await?.outcome;
+    let measured = operation.measure(plan.id.as_str()).await?;
+    let outcome = &measured.outcome;
     within_a_tenth(
         "bots before",
         outcome.before.bots,
@@ -125,6 +126,17 @@ async fn one_operation_from_the_first_exhibit_to_the_measured_dismantling() -> R
     within_a_tenth("still commanded", commanded, aftermath.migrated, aftermath.before);
     within_a_tenth("contained", outcome.contained.bots, aftermath.contained, aftermath.before);
     within_a_tenth("cured", outcome.cured.bots, aftermath.cured, aftermath.before);
+    // Of the machines infected at the hour so many still are, and nothing comes back.
+    let survival = measured.survival.as_ref().unwrap();
+    let left = survival.all.left.unwrap();
+    let truly = (aftermath.contained + aftermath.migrated) as f64 / truth.population.at_takedown as f64;
+    assert!(
+        (left.best - truly).abs() < 0.05 && left.low < left.best && left.best < left.high,
+        "{left:?} {truly}"
+    );
+    let in_places: u64 = survival.places.iter().map(|(_, c)| c.machines).sum();
+    assert!(survival.places.len() > 5 && in_places <= survival.all.machines && !survival.networks.is_empty());
+    assert_eq!(measured.watched.as_ref().unwrap().since, None, "{:?}", measured.watched);
 
     // Every act is on a ledger that anybody can check.
     for name in ["company", "police", "region", "fintech"] {

@@ -15,3 +15,4 @@ mod hostile;
 mod listening;
 mod questions;
 mod support;
+mod victims;

@@ -32,6 +32,12 @@ impl Home for Stand {
         }
         Ok(plain.iter().map(|b| b ^ 0x55).collect())
     }
+    fn seal_victims(&self, plain: &[u8]) -> Result<Vec<u8>, String> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err("the seal is broken".into());
+        }
+        Ok(plain.iter().map(|b| b ^ 0x33).collect())
+    }
 }
 
 pub const BASE: &str = r#"
