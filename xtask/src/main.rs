@@ -16,7 +16,7 @@ cargo xtask <command> [-- arguments]
   quality malware [LIST.csv]
           how good the clusters of a labelled list of digests are, against bars; without a list that of
           MalwareBazaar, `malware/tlsh-malwarebazaar/mb_10K.csv` below the folder that COMITY_DATA names
-  quality botnet
+  quality botnet [names] [population] [traffic]
           how generated names and servers of command and control are told and the infected counted, family by family,
           source by source, process by process, against bars; the data lies below the folder that COMITY_DATA names
   bench malware [--files FOLDER] [--rules FOLDER] [--python PYTHON] [--small]
@@ -142,7 +142,7 @@ fn quality(rest: &[String]) -> bool {
         return false;
     };
     if subject == "botnet" {
-        return quality_botnet();
+        return quality_botnet(given);
     }
     if subject != "malware" {
         eprintln!("no quality is measured of `{subject}`: of malware and of botnet it is");
@@ -165,23 +165,34 @@ fn quality(rest: &[String]) -> bool {
         .arg(list))
 }
 
-/// Each part says its own table; all are told before one that is below its bar ends the command with a failure.
-fn quality_botnet() -> bool {
-    let part = |example: &str| {
-        run(cargo().args(["run", "--quiet", "--release", "-p", "botnet", "--example", example]))
-    };
-    let told = ["quality_names", "quality_traffic"].map(part);
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/Cargo.toml");
-    let count = run(cargo().args([
-        "run",
-        "--quiet",
-        "--release",
-        "--manifest-path",
-        manifest,
-        "-p",
-        "comity-bench-population",
-    ]));
-    told.iter().all(|good| *good) && count
+/// The parts of `quality botnet`.
+const PARTS: [&str; 3] = ["names", "population", "traffic"];
+
+/// Each part says its own table; all are told before one that is below its bar ends the command with a failure. Names and
+/// population are programs of `bench/`, which need no DataFusion; the ranking of traffic is queries and does.
+fn quality_botnet(given: &[String]) -> bool {
+    if let Some(strange) = given.iter().find(|word| !PARTS.contains(&word.as_str())) {
+        eprintln!("`{strange}` is none of {}", PARTS.join(", "));
+        return false;
+    }
+    let data = env::var_os("COMITY_DATA").is_some_and(|folder| PathBuf::from(folder).join("botnet").is_dir());
+    if !data && !matches!(given, [alone] if alone == "population") {
+        eprintln!("no data: COMITY_DATA names a folder with `botnet` in it");
+        return false;
+    }
+    let told: Vec<bool> = PARTS
+        .into_iter()
+        .filter(|part| given.is_empty() || given.iter().any(|word| word == part))
+        .map(|part| {
+            let package = format!("comity-bench-{part}");
+            let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/Cargo.toml");
+            run(cargo().args(["run", "--quiet", "--release"]).args(match part {
+                "traffic" => ["-p", "botnet", "--example", "quality_traffic"],
+                _ => ["--manifest-path", manifest, "-p", &package],
+            }))
+        })
+        .collect();
+    told.iter().all(|good| *good)
 }
 
 /// Benchmarks are a workspace of their own, beside this one.

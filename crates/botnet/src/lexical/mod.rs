@@ -5,7 +5,7 @@
 //! suffix is. Boosted trees weigh the numbers drawn from them ([`model::Feature`]). The trees were trained on popular
 //! names against names of made-up generators; **no name of a malware family was used**, so that what the
 //! quality command measures on real families is measured on families the model never saw. The recipe is
-//! `examples/names_model.rs`; the figures are in `docs/quality-names.md`.
+//! `bench/names/src/recipe.rs`; the figures are in `docs/quality-names.md`.
 //!
 //! A score of [`THRESHOLD`] is reached by one popular name in a thousand. A look is no proof: short names, names of
 //! dictionary words and typing errors of popular names are mostly below it. Elsewhere: names that a known algorithm gives

@@ -61,18 +61,19 @@ pub(super) fn logit(p: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
-/// The week's end: of each week the two days in a row on which the fewest are seen, if the window has two weeks and these
-/// days fewer in every week.
-pub(super) fn weekend(daily: &[f64]) -> Vec<bool> {
-    let days = daily.len();
+/// The week's end: of each week the two days in a row on which the smallest share is seen of those who are known to be
+/// infected (seen before the day and after it), if the window has two weeks. Numbers seen would not do: when a campaign
+/// doubles them, the days before it are the quietest. `known`: that share by day, and none where nobody is known.
+pub(super) fn weekend(known: &[Option<f64>]) -> Vec<bool> {
+    let days = known.len();
     let on = |t: usize, first: usize| matches!((t + 7 - first) % 7, 0 | 1);
-    let sum = |first: usize| -> f64 {
-        let chosen = daily.iter().enumerate().filter(|(t, _)| on(*t, first));
-        let (n, all) = chosen.fold((0.0, 0.0), |(n, all), (_, bots)| (n + 1.0, all + bots));
-        all / f64::max(n, 1.0)
+    let share = |first: usize| -> f64 {
+        let chosen = known.iter().enumerate().filter(|(t, _)| on(*t, first)).filter_map(|(_, share)| *share);
+        let (n, all) = chosen.fold((0.0, 0.0), |(n, all), share| (n + 1.0, all + share));
+        if n > 0.0 { all / n } else { f64::INFINITY }
     };
-    let quietest = (0..7).min_by(|a, b| sum(*a).total_cmp(&sum(*b))).unwrap_or(0);
-    daily.iter().enumerate().map(|(t, _)| days >= TWO_WEEKS && on(t, quietest)).collect()
+    let quietest = (0..7).min_by(|a, b| share(*a).total_cmp(&share(*b))).unwrap_or(0);
+    known.iter().enumerate().map(|(t, _)| days >= TWO_WEEKS && on(t, quietest)).collect()
 }
 
 /// All kinds for a window of `days`, of which `watched` have sightings. `absence`: the longest mean length of an absence in

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Rounds of the fit: more of them move the estimate by less than its interval.
 const ROUNDS: usize = 150;
-/// What the interval does not hold; measured on the second grid of `bench/population`.
-pub(super) const ABSENT: &str = "where machines are away for days, keep office weeks and come in campaigns all at once, two weeks of data counted 17 % too few and the interval did not hold it";
+/// Where the count is least sure; measured on the second grid of `bench/population`.
+pub(super) const ABSENT: &str = "where machines are away for days, keep office weeks and come in campaigns all at once, two weeks of data counted 13 % too few";
 /// If the longest absences that are thought possible move the count by more than this (logarithm), it is refused.
 const DOUBT: f64 = 0.3;
 /// What one day alone adds to the relative error at the ends of the window; less within it.
@@ -103,6 +103,8 @@ pub(super) struct Counted {
     chance: f64,
     /// Share of the time that an infected bot is away.
     away: f64,
+    /// Share of the population that becomes infected on a day.
+    turnover: f64,
     /// The mean if nobody were ever away.
     present: f64,
     /// How far the two counts lie apart, on the logarithmic scale.
@@ -129,15 +131,16 @@ impl Counted {
             misfit: middle(short.misfit, long.misfit),
             chance: middle(short.chance, long.chance),
             away: f64::midpoint(short.away, long.away),
+            turnover: f64::midpoint(short.turnover, long.turnover),
             present,
             doubt,
         })
     }
 
     pub(super) fn width(&self, data: &Histories, scale: f64) -> Width {
-        let moved = (self.mean() / self.present).ln().abs();
         let followed = data.seen() as f64;
-        Width { hidden: self.hidden, followed, misfit: self.misfit, scale, doubt: self.doubt, moved }
+        let turnover = self.turnover;
+        Width { hidden: self.hidden, followed, misfit: self.misfit, scale, doubt: self.doubt, turnover }
     }
 
     fn new(data: &Histories, fit: &Fit) -> Self {
@@ -151,6 +154,7 @@ impl Counted {
             misfit: fit.misfit(data),
             chance: fit.chance,
             away: fit.away,
+            turnover: fit.turnover,
             present: 0.0,
             doubt: 0.0,
         }

@@ -60,6 +60,8 @@ pub(super) struct Fit {
     pub(super) chance: f64,
     /// Share of the population that is away on a day, in the mean.
     pub(super) away: f64,
+    /// Bots that become infected on a day, as a share of the population, in the mean.
+    pub(super) turnover: f64,
     /// Logarithm of the likelihood, up to what is the same for every fit.
     pub(super) likelihood: f64,
 }
@@ -91,7 +93,7 @@ struct Sums {
 impl Fit {
     fn start(data: &Histories, rows: &Rows, absence: Option<f64>) -> Self {
         let days = data.days();
-        let weekend = weekend(&rows.daily);
+        let weekend = weekend(&rows.known());
         let classes = classes(days, data.watched(), absence, weekend.iter().any(|w| *w));
         let entries = SURVIVALS
             .iter()
@@ -113,6 +115,7 @@ impl Fit {
             never_seen: 0.0,
             chance: 0.0,
             away: 0.0,
+            turnover: 0.0,
             likelihood: 0.0,
         }
     }
@@ -314,9 +317,13 @@ impl Fit {
         self.chance = seen / alive.max(1e-12);
         self.away = (1.0 - here / alive.max(1e-12)).clamp(0.0, 1.0);
         self.population = sums.alive;
+        let mut newly = 0.0;
         for t in 1..self.days {
-            self.population[t] -= 0.5 * self.entries.iter().map(|e| e[t]).sum::<f64>();
+            let came = self.entries.iter().map(|e| e[t]).sum::<f64>();
+            self.population[t] -= 0.5 * came;
+            newly += came;
         }
+        self.turnover = newly / self.population.iter().sum::<f64>().max(1e-12);
         self.never_seen = sums.never;
         self.likelihood = sums.likelihood;
     }
@@ -389,6 +396,23 @@ struct Row {
 }
 
 impl Rows {
+    /// By day: of the bots seen before it and after it, the share seen on it; none where there are none, or nobody was
+    /// watched.
+    fn known(&self) -> Vec<Option<f64>> {
+        let days = self.daily.len();
+        let (mut infected, mut seen) = (vec![0.0; days], vec![0.0; days]);
+        for row in &self.rows {
+            let (first, last) = (row.end / days, row.end % days);
+            infected[first..last].iter_mut().skip(1).for_each(|n| *n += row.bots);
+            // Each gap but the last ends on a day in between.
+            for gap in row.gaps.iter().rev().skip(1) {
+                seen[usize::from(*gap) % days] += row.bots;
+            }
+        }
+        let share = |t: usize| (self.daily[t] > 0.0 && infected[t] > 0.0).then(|| seen[t] / infected[t]);
+        (0..days).map(share).collect()
+    }
+
     fn of(data: &Histories) -> Self {
         let days = data.days();
         let mut all = Self { rows: Vec::new(), daily: vec![0.0; days], bots: 0.0 };

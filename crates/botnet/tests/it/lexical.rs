@@ -1,6 +1,7 @@
 //! Generated names by their look: rows, properties, and the bars on real names where they are.
 #![expect(clippy::expect_used, reason = "a failed test should stop")]
 
+use botnet::lexical;
 use botnet::lexical::model::{BYTES, COUNT, Feature, LONE_BITS, MAX_PIECE, PIECE_STEPS, Tables, Trees};
 use botnet::lexical::model::{HASH, features, hashed, split};
 use botnet::lexical::{THRESHOLD, Verdict, judge, score};
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-#[path = "../../examples/names/lists.rs"]
+#[path = "../../../../bench/names/src/lists.rs"]
 mod lists;
 
 fn tables() -> Tables<'static> {
@@ -187,7 +188,7 @@ fn real(file: &str) -> Option<BTreeMap<String, Vec<String>>> {
     Some(names)
 }
 
-/// A small copy of what `examples/quality_names.rs` measures on 200,000 names: it catches a model that has come apart
+/// A small copy of what `bench/names` measures on 200,000 names: it catches a model that has come apart
 /// from its code, not a change of a percent.
 #[test]
 fn real_families_are_told_from_popular_names() {

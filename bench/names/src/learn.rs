@@ -1,6 +1,6 @@
 //! Tables of letters, pieces and suffixes, counted on ordinary names.
 
-use botnet::lexical::model::{
+use super::lexical::model::{
     BORDER, GRAM_STEPS, HASH, MAX_PIECE, PIECE_STEPS, SYMBOLS, hashed, place, split, symbol,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each program uses a part")]
 
-use botnet::lexical::model::{HASH, hashed, split};
+use super::lexical::model::{HASH, hashed, split};
 use std::collections::HashSet;
 use std::path::Path;
 

@@ -1,31 +1,21 @@
 //! The recipe of the model in `src/lexical/model.bin`.
 //!
-//! 1. `cargo run --release -p botnet --example names_model -- rows DIR`: tables of ordinary names; rows of features of
+//! 1. `cargo run --release -p comity-bench-names --bin names-recipe -- rows DIR` in `bench/`: tables of ordinary names; rows of features of
 //!    other ordinary names and of made-up generators. No malware family is read.
-//! 2. `python3 crates/botnet/examples/names/train.py DIR` (packages `numpy`, `lightgbm`): trees.
-//! 3. `cargo run --release -p botnet --example names_model -- model DIR`: the model as one file, DIR/model.bin.
+//! 2. `python3 names/train.py DIR` (packages `numpy`, `lightgbm`): trees.
+//! 3. `cargo run --release -p comity-bench-names --bin names-recipe -- model DIR`: the model as one file, DIR/model.bin.
 //!
-//! DIR holds `tranco.txt` and `crux.txt`, or they are taken from the package `pymispwarninglists` (see `names/lists.rs`).
-//! Names are dealt by a hash of the registrable domain (`names/lists.rs`), so that no domain is on two sides.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a recipe that fails should stop; it reads and writes files"
-)]
-
-#[path = "names/learn.rs"]
+//! DIR holds `tranco.txt` and `crux.txt`, or they are taken from the package `pymispwarninglists` (see `lists.rs`).
+//! Names are dealt by a hash of the registrable domain (`lists.rs`), so that no domain is on two sides.
 mod learn;
-#[path = "names/lists.rs"]
+#[path = "../../../crates/botnet/src/lexical/mod.rs"]
+#[allow(dead_code)]
+mod lexical;
 mod lists;
-#[path = "names/random.rs"]
 mod random;
-#[path = "names/synthetic.rs"]
 mod synthetic;
 
-use botnet::lexical::model::{COUNT, LEVELS, MAGIC, NAMES, Tables, features, split};
+use lexical::model::{COUNT, LEVELS, MAGIC, NAMES, Tables, features, split};
 use lists::Part;
 use std::io::Write as _;
 use std::path::Path;
@@ -41,7 +31,7 @@ fn main() {
         (Some("rows"), Some(folder)) => rows(Path::new(&folder)),
         (Some("model"), Some(folder)) => model(Path::new(&folder)),
         _ => {
-            eprintln!("usage: names_model rows DIR | names_model model DIR");
+            eprintln!("usage: names-recipe rows DIR | names-recipe model DIR");
             std::process::exit(2);
         }
     }
