@@ -7,9 +7,10 @@
 //!
 //! DIR holds `tranco.txt` and `crux.txt`, or they are taken from the package `pymispwarninglists` (see `lists.rs`).
 //! Names are dealt by a hash of the registrable domain (`lists.rs`), so that no domain is on two sides.
+mod families;
 mod learn;
 #[path = "../../../crates/botnet/src/lexical/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod lexical;
 mod lists;
 mod random;
@@ -81,6 +82,16 @@ fn rows(folder: &Path) {
     };
     for (_, name) in synthetic::names(1, GENERATORS, EACH, &material) {
         row("made", &name);
+    }
+    for (list, kind) in ["tranco", "crux"].iter().enumerate() {
+        for name in lists.of(list, Part::Test) {
+            row(kind, &name);
+        }
+    }
+    for (family, names) in families::load() {
+        for name in names {
+            row(&format!("real:{family}"), &name);
+        }
     }
     let levels: Vec<u8> = columns.iter_mut().flat_map(|c| levels(c)).collect();
     for (name, section) in ["pairs", "grams", "pieces", "suffixes", "levels"].iter().zip([
