@@ -10,12 +10,13 @@ mod figure;
 #[path = "../../../crates/botnet/src/rollup/gather.rs"]
 #[allow(dead_code, reason = "the store has more uses for it")]
 mod gather;
+#[path = "../../../crates/botnet/src/rollup/portable.rs"]
+mod portable;
 #[path = "../../../crates/botnet/src/rollup/union.rs"]
 #[allow(dead_code, reason = "the store has more uses for it")]
 mod union;
 
 use gather::{Gathered, Gatherer, Row};
-use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
 use union::Union;
 
@@ -133,15 +134,13 @@ fn main() {
 
     // Recapture: bots of a day that were seen on the next one.
     let before = cpu();
-    let mut by_day: BTreeMap<i64, RoaringBitmap> = BTreeMap::new();
+    let mut by_day: BTreeMap<i64, Union> = BTreeMap::new();
     for (day, b) in &bytes {
-        *by_day.entry(*day).or_default() |= RoaringBitmap::deserialize_from(b.as_slice()).expect("a bitmap");
+        by_day.entry(*day).or_default().add_bytes(PERIOD, b).expect("a bitmap");
     }
-    let again: u64 = by_day
-        .iter()
-        .map(|(day, bots)| by_day.get(&(day + 1)).map_or(0, |next| bots.intersection_len(next)))
-        .sum();
-    let joined: u64 = by_day.values().map(RoaringBitmap::len).sum();
+    let again: u64 =
+        by_day.iter().map(|(day, bots)| by_day.get(&(day + 1)).map_or(0, |next| bots.common(next))).sum();
+    let joined: u64 = by_day.values().map(Union::bots).sum();
     per_second(RECAPTURE, rows, cpu() - before, 20e6);
     println!("{joined} (bot, day), {again} seen again the next day");
 

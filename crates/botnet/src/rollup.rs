@@ -22,6 +22,7 @@ use std::sync::Arc;
 use terms::{Day, MICROS_PER_DAY};
 
 mod gather;
+mod portable;
 mod union;
 
 pub use gather::{Gathered, Gatherer, Named, Row};

@@ -7,6 +7,7 @@ use botnet::tables::{File, Files, Table};
 use botnet::telemetry::{Locations, Options};
 use object_store::{local::LocalFileSystem, path::Path};
 use proptest::prelude::*;
+use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 use terms::{ExhibitId, MICROS_PER_DAY};
 
@@ -177,6 +178,73 @@ fn what_is_no_roll_up_is_refused() {
     assert!(gatherer.known(202_601, 7, "p:a").is_some());
     assert!(gatherer.known(202_601, 8, "p:a").is_none());
     assert!(Union::default().add_bytes(202_601, b"no bitmap").is_err());
+}
+
+/// A few numbers in few containers, or a run, or enough of one container that it has a bit for each.
+fn numbers() -> impl Strategy<Value = RoaringBitmap> {
+    let some = proptest::collection::vec((0..4_u32, 0..=u32::from(u16::MAX)), 0..1_500)
+        .prop_map(|v| v.into_iter().map(|(high, low)| (high << 16) + low).collect());
+    let run = (0..200_000_u32, 0..90_000_u32).prop_map(|(from, more)| (from..from + more).collect());
+    let dense = (0..3_u32, 1..9_u32)
+        .prop_map(|(high, step)| (0..60_000 / step).map(|i| (high << 16) + i * step).collect());
+    let edge =
+        proptest::sample::select(vec![0, u32::MAX, 0xffff, 0x1_0000]).prop_map(|n| [n].into_iter().collect());
+    (prop_oneof![4 => some, 1 => run, 1 => dense, 1 => edge], any::<bool>()).prop_map(
+        |(mut bitmap, runs): (RoaringBitmap, _)| {
+            if runs {
+                bitmap.optimize();
+            }
+            bitmap
+        },
+    )
+}
+
+fn bytes(bitmap: &RoaringBitmap) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bitmap.serialize_into(&mut bytes).unwrap();
+    bytes
+}
+
+proptest! {
+    /// The library's own unions say what ours must.
+    #[test]
+    fn unions_of_bitmaps_are_those_of_the_library(
+        all in proptest::collection::vec((0..2_i32, numbers(), any::<bool>()), 0..8),
+    ) {
+        let mut plain = [const { [const { RoaringBitmap::new() }; 2] }; 2];
+        let mut ours = [Union::default(), Union::default()];
+        for (period, bitmap, right) in &all {
+            ours[usize::from(*right)].add_bytes(*period, &bytes(bitmap)).unwrap();
+            plain[usize::from(*right)][*period as usize] |= bitmap;
+        }
+        for (ours, plain) in ours.iter().zip(&plain) {
+            prop_assert_eq!(ours.bots(), plain[0].len() + plain[1].len());
+        }
+        let [left, right] = &plain;
+        let common = left[0].intersection_len(&right[0]) + left[1].intersection_len(&right[1]);
+        prop_assert_eq!(ours[0].common(&ours[1]), common);
+        let [mut left, mut right] = ours;
+        left.add_union(&right.take_bytes().unwrap()).unwrap();
+        prop_assert_eq!(left.bots(), (&plain[0][0] | &plain[1][0]).len() + (&plain[0][1] | &plain[1][1]).len());
+        prop_assert_eq!(right.bots(), 0);
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_as_the_library_refuses_them(
+        bitmap in numbers(), at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(), head in any::<bool>(),
+    ) {
+        let mut damaged = bytes(&bitmap);
+        let at = at.index(if head { damaged.len().min(40) } else { damaged.len() });
+        if cut { damaged.truncate(at) } else { damaged[at] = byte }
+        let mut ours = Union::default();
+        match RoaringBitmap::deserialize_from(damaged.as_slice()) {
+            Ok(read) => {
+                ours.add_bytes(1, &damaged).unwrap();
+                prop_assert_eq!(ours.bots(), read.iter().count() as u64);
+            }
+            Err(_) => prop_assert!(ours.add_bytes(1, &damaged).is_err()),
+        }
+    }
 }
 
 #[test]
