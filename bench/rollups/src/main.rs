@@ -91,7 +91,7 @@ fn main() {
         };
         gatherer.push(&row).expect("numbers are left");
     }
-    let (days, named) = gatherer.finish();
+    let (days, named) = gatherer.finish().expect("numbers are left");
     per_second(SCAN, rows, cpu() - before, 7.4e6);
     let pairs: u64 = days.iter().map(|d| d.bots.len()).sum();
     let bytes: Vec<(i64, Vec<u8>)> = days

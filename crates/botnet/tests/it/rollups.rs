@@ -211,7 +211,7 @@ proptest! {
     fn unions_of_bitmaps_are_those_of_the_library(
         all in proptest::collection::vec((0..2_i32, numbers(), any::<bool>()), 0..8),
     ) {
-        let mut plain = [const { [const { RoaringBitmap::new() }; 2] }; 2];
+        let mut plain: [[RoaringBitmap; 2]; 2] = Default::default();
         let mut ours = [Union::default(), Union::default()];
         for (period, bitmap, right) in &all {
             ours[usize::from(*right)].add_bytes(*period, &bytes(bitmap)).unwrap();
