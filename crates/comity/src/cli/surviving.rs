@@ -42,10 +42,7 @@ pub(super) fn told(report: &MeasureReport, most: usize, out: &mut Out) -> Outcom
     out.table(&table);
     let all = survival.places.len().max(survival.networks.len());
     if few > 0 {
-        out.talk(format!(
-            "{} with fewer than 20 machines: nothing is said of them",
-            counted(few, "country or network")
-        ));
+        out.talk(format!("{} with fewer than 20 machines: nothing is said of them", counted(few, "group")));
     }
     if all > most {
         out.talk(format!(

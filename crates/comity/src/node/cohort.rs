@@ -145,7 +145,7 @@ impl Following {
         let least = |chance| self.silences.least(chance, long / 2);
         let (silence, silent_anyway) = least(HARDLY).or_else(|| least(SILENT)).ok_or_else(|| {
             format!(
-                "an infected machine is silent for {} days, half of the days watched, with a chance above {:.0} %",
+                "half of the days watched are {}, and an infected machine is silent as long with a chance above {:.0} %",
                 long / 2,
                 SILENT * 100.0
             )
