@@ -105,6 +105,9 @@ pub struct Scratch {
     spare: Vec<u32>,
 }
 
+/// Microseconds whose 64ths fit 32 bits: three days.
+const SHORT: i64 = 1 << 38;
+
 /// Scores of the calls of one host to one endpoint: when, in microseconds and in any order, and the bytes sent with
 /// each, negative as none. Nothing where there are fewer than [`Settings::min_calls`] different seconds.
 ///
@@ -119,16 +122,30 @@ pub fn scores(
     let Scratch { seconds, gaps, sizes: sent, spare } = scratch;
     let origin = observed.first.div_euclid(1_000_000);
     let end = observed.last.div_euclid(1_000_000).saturating_sub(origin).clamp(0, i64::from(u32::MAX)) as u32;
+    let (start, span) = (origin.saturating_mul(1_000_000), i64::from(end) * 1_000_000 + 999_999);
+    let since = times.iter().map(|t| t.saturating_sub(start).clamp(0, span).cast_unsigned());
     seconds.clear();
-    seconds.extend(
-        times.iter().map(|t| t.div_euclid(1_000_000).saturating_sub(origin).clamp(0, i64::from(end)) as u32),
-    );
+    if span < SHORT {
+        // 1,000,000 is 64 times 15,625, and numbers of 32 bits divide several at once.
+        seconds.extend(since.map(|micros| (micros >> 6) as u32 / 15_625));
+    } else {
+        seconds.extend(since.map(|micros| (micros / 1_000_000) as u32));
+    }
     // Telemetry comes in order of time mostly, and looking is cheaper than sorting.
     if !seconds.is_sorted() {
         seconds.sort_unstable();
     }
+    // Every gap is written and only those that count are kept, which has no branch to guess.
     gaps.clear();
-    gaps.extend(seconds.iter().zip(seconds.iter().skip(1)).map(|(a, b)| b - a).filter(|gap| *gap > 0));
+    gaps.resize(seconds.len(), 0);
+    let mut kept = 0;
+    for (a, b) in seconds.iter().zip(seconds.iter().skip(1)) {
+        if let Some(slot) = gaps.get_mut(kept) {
+            *slot = b - a;
+        }
+        kept += usize::from(b > a);
+    }
+    gaps.truncate(kept);
     if gaps.len() + 1 < settings.min_calls.max(2) {
         return None;
     }

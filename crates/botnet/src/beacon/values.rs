@@ -40,36 +40,65 @@ fn both(values: &mut [u32], spare: &mut Vec<u32>, tied_skew: f64) -> (f64, f64) 
     (skew, dispersion)
 }
 
-/// Fewest values for which counting digits is faster than comparing.
+/// Fewest values for which counting is faster than comparing.
 const MANY: usize = 96;
+/// Widest range, for each value, of values that are counted one by one: waits of a timer and what it sends lie close
+/// together.
+const CLOSE: usize = 4;
 
-/// Sorts by digits of eight bits, lowest first; a digit that all have alike costs nothing.
 fn sort(values: &mut [u32], spare: &mut Vec<u32>) {
     if values.len() < MANY {
         values.sort_unstable();
         return;
     }
-    let mut counts = [[0u32; 256]; 4];
+    let (low, high) = values.iter().fold((u32::MAX, 0), |(low, high), v| (low.min(*v), high.max(*v)));
+    let range = (high - low) as usize + 1;
+    if range <= CLOSE * values.len() {
+        count_each(values, low, range, spare);
+    } else {
+        count_digits(values, high, spare);
+    }
+}
+
+/// Sorts by how often there is each of so many values from `low`.
+fn count_each(values: &mut [u32], low: u32, range: usize, counts: &mut Vec<u32>) {
+    counts.clear();
+    counts.resize(range, 0);
     for v in values.iter() {
-        for (count, digit) in counts.iter_mut().zip(v.to_le_bytes()) {
-            if let Some(n) = count.get_mut(usize::from(digit)) {
+        if let Some(count) = counts.get_mut((v - low) as usize) {
+            *count += 1;
+        }
+    }
+    let mut rest = values;
+    for (above, count) in (0..).zip(counts.iter()).filter(|(_, count)| **count > 0) {
+        let Some((same, after)) = rest.split_at_mut_checked(*count as usize) else { return };
+        same.fill(low + above);
+        rest = after;
+    }
+}
+
+/// Sorts by digits of eight bits, lowest first; digits above the highest value are not looked at, and one that all have
+/// alike costs little.
+fn count_digits(values: &mut [u32], high: u32, spare: &mut Vec<u32>) {
+    spare.clear();
+    spare.resize(values.len(), 0);
+    let digits = u32::BITS.div_ceil(8) - high.leading_zeros() / 8;
+    for shift in (0..digits).map(|digit| 8 * digit) {
+        let mut counts = [0u32; 256];
+        for v in values.iter() {
+            if let Some(n) = counts.get_mut(usize::from((v >> shift) as u8)) {
                 *n += 1;
             }
         }
-    }
-    spare.clear();
-    spare.resize(values.len(), 0);
-    for (place, count) in counts.iter_mut().enumerate() {
-        if count.iter().any(|n| *n as usize == values.len()) {
+        if counts.iter().any(|n| *n as usize == values.len()) {
             continue;
         }
         let mut next = 0;
-        for n in count.iter_mut() {
+        for n in &mut counts {
             next += std::mem::replace(n, next);
         }
         for v in values.iter() {
-            let digit = usize::from((v >> (8 * place)) as u8);
-            if let Some(n) = count.get_mut(digit) {
+            if let Some(n) = counts.get_mut(usize::from((v >> shift) as u8)) {
                 if let Some(slot) = spare.get_mut(*n as usize) {
                     *slot = *v;
                 }
@@ -115,4 +144,24 @@ fn mode(sorted: &[u32]) -> u32 {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn values_far_apart_and_close_together_are_sorted(
+            from in prop_oneof![Just(0), any::<u32>()], range in prop_oneof![1..300_u32, 300..2_500_u32, 60_000..300_000_u32, Just(u32::MAX)],
+            shares in prop::collection::vec(any::<u32>(), 0..600),
+        ) {
+            let mut values: Vec<u32> = shares.iter().map(|s| from.saturating_add(s % range)).collect();
+            let mut expect = values.clone();
+            expect.sort_unstable();
+            sort(&mut values, &mut Vec::new());
+            prop_assert_eq!(values, expect);
+        }
+    }
 }

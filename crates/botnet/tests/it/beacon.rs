@@ -7,9 +7,12 @@ use proptest::prelude::*;
 const DAY: i64 = 86_400;
 const WHOLE_DAY: Observed = Observed { first: 0, last: DAY * 1_000_000 };
 
+/// When the time observed begins, seconds since 1970.
+const START: i64 = 1_596_790_164;
+
 fn ours(seconds: &[i64], sizes: &[i64], end: i64) -> Option<Scores> {
-    let times: Vec<i64> = seconds.iter().map(|t| t * 1_000_000 + 250_000).collect();
-    let observed = Observed { first: 0, last: end * 1_000_000 };
+    let times: Vec<i64> = seconds.iter().map(|t| (START + t) * 1_000_000 + 250_000).collect();
+    let observed = Observed { first: START * 1_000_000 + 509_987, last: (START + end) * 1_000_000 };
     scores(&times, sizes, observed, &Settings::default(), &mut Scratch::default())
 }
 
@@ -31,12 +34,12 @@ fn calls() -> impl Strategy<Value = (Vec<i64>, Vec<i64>, i64)> {
     let anywhere = prop::collection::vec((-50i64..90_000, 0i64..70_000), 0..120);
     let bursts =
         prop::collection::vec((0i64..24).prop_flat_map(|h| (h * 3_600..h * 3_600 + 9, 40i64..43)), 0..300);
-    (prop_oneof![jittered, anywhere, bursts], prop_oneof![Just(DAY), 0i64..90, 1_000i64..90_000]).prop_map(
-        |(calls, end)| {
-            let (t, s) = calls.into_iter().unzip();
-            (t, s, end)
-        },
-    )
+    let days = prop::collection::vec((-50i64..900_000, 0i64..70_000), 0..300);
+    let ends = prop_oneof![Just(DAY), 0i64..90, 1_000i64..90_000, 200_000i64..900_000];
+    (prop_oneof![jittered, anywhere, days, bursts], ends).prop_map(|(calls, end)| {
+        let (t, s) = calls.into_iter().unzip();
+        (t, s, end)
+    })
 }
 
 proptest! {
