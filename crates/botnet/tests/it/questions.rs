@@ -24,6 +24,10 @@ fn hit(day: i32, at: i64, bot: Option<&str>, source: [u8; 4], channel: &str) -> 
     })
 }
 
+fn when(day: i32, at: i64) -> Timestamp {
+    Timestamp(i64::from(DAY0 + day) * MICROS_PER_DAY + at)
+}
+
 fn window(from: i32, until: i32) -> Window {
     Window { from: Day(DAY0 + from).start(), until: Day(DAY0 + until).start() }
 }
@@ -122,7 +126,11 @@ async fn sets_of_channels_places_and_victims() {
         ]
     );
     assert_eq!(victims[0].exhibits.len(), 2);
-    assert!(t.telemetry.victims(de, Window::ALL, 2).await.is_err(), "a limit that is passed is an error");
+    assert_eq!((victims[0].first, victims[0].last), (when(0, 5), when(9, 5)));
+    assert_eq!(t.telemetry.victims(de, Window::ALL, 4).await.unwrap().len(), 4);
+    assert!(t.telemetry.victims(de, Window::ALL, 3).await.is_err(), "a limit that is passed is an error");
+    let by_day = t.telemetry.victims_by_day(de, Window::ALL).await.unwrap();
+    assert_eq!(by_day, [(Day(DAY0), 3), (Day(DAY0 + 1), 2), (Day(DAY0 + 9), 1)]);
     let between = t.telemetry.sightings_between(window(1, 2), 10).await.unwrap();
     assert_eq!(between.len(), 2);
     assert!(between[0].0.event < between[1].0.event && between[0].1 == ExhibitId::of(b"first log"));

@@ -824,6 +824,12 @@ pub struct Share {
     /// order the part of its period that is shared; without it all of it.
     #[arg(long, value_name = "PERIOD")]
     pub period: Option<privacy::Span>,
+    /// Victims and sightings since this day only.
+    #[arg(long, value_name = "DATE", conflicts_with = "under")]
+    pub from: Option<Timestamp>,
+    /// Victims and sightings up to and with this day only.
+    #[arg(long, value_name = "DATE", conflicts_with = "under")]
+    pub until: Option<Timestamp>,
     /// What an order compels: its number, or its exhibit by id or first digits; no agreement is needed then.
     #[arg(long, value_name = "ORDER", requires_all = ["counsel", "second"], conflicts_with = "epsilon")]
     pub under: Option<String>,

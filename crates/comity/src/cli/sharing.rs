@@ -10,10 +10,12 @@ use crate::node::compel::{Compelled, Under};
 use crate::node::compelled::CompelledRelease;
 use crate::node::error::NodeError;
 use crate::node::filter::Stays;
+use crate::node::measure::days;
 use crate::node::noisy::{Asked, Cost};
 use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
 use crate::node::share::{Shared, What, Wish};
 use agreement::RuledRecord;
+use botnet::telemetry::Window;
 use evidence::sealed::Recipient;
 use exchange::counts::Counts;
 use privacy::Epsilon;
@@ -33,6 +35,7 @@ pub async fn share(meant: &Meant, args: &Share, out: &mut Out) -> Done {
         member: args.member.as_deref().map(MemberId::new).transpose().map_err(NodeError::from)?,
         purpose: args.purpose,
         noisy: noisy(args)?,
+        seen: seen(args)?,
     };
     // What is released is on the ledger: where it cannot be written, it is not released.
     let to = args.out.as_deref().filter(|_| !args.dry_run);
@@ -61,6 +64,20 @@ fn noisy(args: &Share) -> Result<Option<Asked>, Fault> {
         return Err(Fault::usage("only counts have an epsilon and a period", "comity share counts --help"));
     }
     Ok(Some(Asked { epsilon: args.epsilon.unwrap_or(Epsilon::USUAL), span: args.period }))
+}
+
+/// The days of which victims and sightings are shared.
+fn seen(args: &Share) -> Result<Window, Fault> {
+    let stated = args.from.is_some() || args.until.is_some();
+    if stated && !matches!(args.what, What::Victims | What::Sightings) {
+        let why = "only victims and sightings are shared by the days on which they were seen";
+        return Err(Fault::usage(why, "comity share victims --help"));
+    }
+    let whole = days(args.from, args.until);
+    if whole.from >= whole.until {
+        return Err(Fault::usage("--from lies after --until", "comity share victims --help"));
+    }
+    Ok(if stated { whole } else { Window::ALL })
 }
 
 /// The order under which something is shared, where one is stated.

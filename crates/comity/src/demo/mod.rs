@@ -18,6 +18,7 @@ use crate::node::reporting::TruthView;
 use crate::node::share::{Shared, What, Wish};
 use crate::node::{Birth, Node, Options, agree};
 use crate::store::{Flags, SetClock};
+use botnet::telemetry::Window;
 use exercise::{Aftermath, Spec, Taken, Truth};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -190,8 +191,16 @@ impl Operation {
             member: member.map(MemberId::new).transpose()?,
             purpose,
             noisy: None,
+            seen: Window::ALL,
         };
-        let shared = self.node(from).share(&wish, false).await?;
+        // What does not fit into one bundle is told of the last days.
+        let shared = match self.node(from).share(&wish, false).await {
+            Err(NodeError::TooManyVictims { since, .. }) => {
+                let seen = Window { from: since.start(), until: Window::ALL.until };
+                self.node(from).share(&Wish { seen, ..wish }, false).await?
+            }
+            shared => shared?,
+        };
         let folder = self.dir.join("bundles");
         std::fs::create_dir_all(&folder).map_err(|e| NodeError::file("making", &folder, e))?;
         let id = shared.release.as_ref().map(ToString::to_string).unwrap_or_default();

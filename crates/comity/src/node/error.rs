@@ -324,6 +324,22 @@ pub enum NodeError {
         /// What, with the file.
         what: String,
     },
+    /// Victims of one place that do not fit into one bundle.
+    #[error("the victims of {place} have more than {most} rows, which one bundle may not have")]
+    #[diagnostic(
+        code("CMT-1108"),
+        help(
+            "share those since {since} with `--from {since}`, and earlier ones in bundles of their own with `--from` and `--until`"
+        )
+    )]
+    TooManyVictims {
+        /// The place.
+        place: terms::Place,
+        /// First of the last days that fit.
+        since: terms::Day,
+        /// Most rows of a bundle.
+        most: usize,
+    },
     /// The data cannot tell.
     #[error("the data cannot tell: {why}")]
     #[diagnostic(code("CMT-1128"), help("take in more days of sightings, then measure again"))]

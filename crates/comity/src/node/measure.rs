@@ -124,7 +124,7 @@ fn cannot(why: impl ToString) -> NodeError {
 }
 
 /// From the start of the day of `from` (or of the epoch) to the end of the day of `until` (or of time).
-fn days(from: Option<Timestamp>, until: Option<Timestamp>) -> Window {
+pub(crate) fn days(from: Option<Timestamp>, until: Option<Timestamp>) -> Window {
     Window {
         from: from.map_or(Timestamp(0), |t| t.day().start()),
         until: until.map_or(Timestamp(i64::MAX), |t| t.day().plus(1).start()),

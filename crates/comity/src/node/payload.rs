@@ -10,13 +10,13 @@ use super::protect::pseudonymiser;
 use super::share::{HANDLING, MOST_DOCUMENT, SMALLEST, What, Wish};
 use crate::store::Batch;
 use crate::store::exhibits::{self, Exhibit};
-use botnet::telemetry::{Victim, Window};
+use botnet::telemetry::{TelemetryError, Victim, Window};
 use evidence::custody::{Act as Did, Why};
 use exchange::question::Question;
 use exchange::{Item, Payload, stix, victims};
 use std::collections::BTreeSet;
 use terms::{
-    Category, ExhibitId, ExhibitKind, Finding, FindingBody, Label, MemberId, Obtained, PartnerId, Place,
+    Category, Day, ExhibitId, ExhibitKind, Finding, FindingBody, Label, MemberId, Obtained, PartnerId, Place,
     Protection, Sighting, Timestamp, Tlp,
 };
 
@@ -95,6 +95,18 @@ pub(super) fn category_of_authority(bytes: &[u8]) -> Option<(Category, Protectio
         a if a.targets.iter().all(|t| t == "*") => Some((Category::BankAccount, Protection::Token)),
         _ => Some((Category::BankAccount, Protection::Clear)),
     }
+}
+
+/// Victims of a place that do not fit into one bundle: the last days that do.
+fn too_many(place: Place, days: &[(Day, u64)]) -> NodeError {
+    let mut rows = 0;
+    let fits = |(_, more): &&(Day, u64)| {
+        rows += more;
+        rows <= MOST_ROWS as u64
+    };
+    let since =
+        days.iter().rev().take_while(fits).last().or(days.last()).map_or(Day::default(), |(day, _)| *day);
+    NodeError::TooManyVictims { place, since, most: MOST_ROWS }
 }
 
 pub(super) fn nothing(what: &str, help: &'static str) -> NodeError {
@@ -219,7 +231,14 @@ impl Node {
     ) -> Result<(Item, Filtered), NodeError> {
         let help = "take in sinkhole logs of this place first";
         let member = wish.member.clone().ok_or_else(|| nothing("no member was named", help))?;
-        let found = self.tables().await?.victims(place, Window::ALL, MOST_ROWS).await?;
+        let tables = self.tables().await?;
+        let found = match tables.victims(place, wish.seen, MOST_ROWS).await {
+            Err(TelemetryError::TooMuch { .. }) => {
+                let days = tables.victims_by_day(place, wish.seen).await?;
+                return Err(too_many(place, &days));
+            }
+            found => found?,
+        };
         if found.is_empty() {
             return Err(nothing(&format!("no victim was seen in {place}"), help));
         }
@@ -356,7 +375,7 @@ impl Node {
     }
 
     async fn sightings(&self, wish: &Wish, now: Timestamp) -> Result<(Item, Filtered), NodeError> {
-        let seen = self.tables().await?.sightings_between(Window::ALL, MOST_ROWS).await?;
+        let seen = self.tables().await?.sightings_between(wish.seen, MOST_ROWS).await?;
         if seen.is_empty() {
             return Err(nothing("nothing was seen at a sinkhole", "take in sinkhole logs first"));
         }
@@ -522,5 +541,30 @@ impl Node {
             now,
         );
         Ok((item, filtered))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_days_that_fit_into_one_bundle() {
+        let most = MOST_ROWS as u64;
+        for (days, since) in [
+            (vec![(1, most), (2, 5), (3, most - 5)], 2),
+            (vec![(1, 1), (2, 5), (9, most - 6)], 1),
+            (vec![(1, 1), (2, most)], 2),
+            // One day alone is too much: it is the one that is named.
+            (vec![(1, 1), (4, most + 1)], 4),
+        ] {
+            let days: Vec<(Day, u64)> = days.into_iter().map(|(d, n)| (Day(d), n)).collect();
+            let place = Place::UNKNOWN;
+            let error = too_many(place, &days);
+            assert!(
+                matches!(error, NodeError::TooManyVictims { since: found, .. } if found == Day(since)),
+                "{days:?} {error}"
+            );
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::store::exhibits::Exhibit;
 use crate::store::leaves::NewLeaf;
 use crate::store::records::{self, Record};
 use agreement::{Act, Agreements, Denial, Request, Ruling, Spent};
+use botnet::telemetry::Window;
 use evidence::custody::{Act as Did, Why};
 use exchange::{ReleaseRecord, Signer};
 use ledger::Commitment;
@@ -72,6 +73,8 @@ pub struct Wish {
     pub purpose: Purpose,
     /// Counts with noise, at what they cost; without it small numbers are left out instead.
     pub noisy: Option<Asked>,
+    /// Victims and sightings of this time alone.
+    pub seen: Window,
 }
 
 impl Wish {

@@ -40,6 +40,7 @@ pub fn sightings(member: Option<&str>, purpose: Purpose, case: &str) -> Wish {
         member: member.map(|m| MemberId::new(m).unwrap()),
         purpose,
         noisy: None,
+        seen: botnet::telemetry::Window::ALL,
     }
 }
 
@@ -76,6 +77,13 @@ async fn a_state_gets_its_own_out_of_the_whole_log() {
     let before = leaves(company).await;
     let dry = company.share(&wish, true).await.unwrap();
     assert_eq!((dry.records, dry.batch.as_ref(), leaves(company).await), (own, None, before), "no leaf");
+    // One day of it.
+    let day = all.last().unwrap().0.event.day();
+    let seen = botnet::telemetry::Window { from: day.start(), until: day.plus(1).start() };
+    let last = company.share(&Wish { seen, ..wish.clone() }, true).await.unwrap();
+    let of_day = all.iter().filter(|(s, _)| s.place.as_str() == "DE" && s.event.day() == day).count() as u64;
+    assert_eq!(last.records, of_day);
+    assert!(of_day > 0 && of_day < own, "{of_day} of {own}");
     let shared = company.share(&wish, false).await.unwrap();
     assert_eq!((shared.records, &shared.stays), (own, &dry.stays));
     let stay: u64 = shared.stays.iter().map(|s| s.records).sum();

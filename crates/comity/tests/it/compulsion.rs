@@ -51,6 +51,7 @@ fn wish(what: What) -> Wish {
         member: Some(MemberId::new("de").unwrap()),
         purpose: Purpose::Investigation,
         noisy: None,
+        seen: botnet::telemetry::Window::ALL,
     }
 }
 

@@ -79,6 +79,7 @@ fn wish(to: &str, epsilon: &str, span: &str, purpose: Purpose) -> Wish {
         member: None,
         purpose,
         noisy: Some(Asked { epsilon: epsilon.parse().unwrap(), span: Some(span.parse().unwrap()) }),
+        seen: botnet::telemetry::Window::ALL,
     }
 }
 

@@ -367,6 +367,7 @@ async fn a_clock_set_back_rules_on_nothing() {
         member: None,
         purpose: Purpose::Investigation,
         noisy: None,
+        seen: botnet::telemetry::Window::ALL,
     };
     for dry in [true, false] {
         let Err(error) = node.share(&wish, dry).await else { panic!("shared by a clock that went back") };

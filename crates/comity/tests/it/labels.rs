@@ -29,6 +29,7 @@ fn wish(case: &str, exhibit: ExhibitId) -> Wish {
         member: None,
         purpose: Purpose::Investigation,
         noisy: None,
+        seen: botnet::telemetry::Window::ALL,
     }
 }
 

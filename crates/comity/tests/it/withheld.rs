@@ -126,6 +126,7 @@ async fn listed_material_is_sealed_and_looked_at_by_nobody() {
             member: None,
             purpose: Purpose::Investigation,
             noisy: None,
+            seen: botnet::telemetry::Window::ALL,
         };
         assert_eq!(code(&node.share(&wish, true).await.unwrap_err()), "CMT-1113");
     }
@@ -305,6 +306,7 @@ fn wish(case: &str, exhibit: ExhibitId) -> Wish {
         member: None,
         purpose: Purpose::Investigation,
         noisy: None,
+        seen: botnet::telemetry::Window::ALL,
     }
 }
 

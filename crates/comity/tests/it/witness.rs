@@ -46,6 +46,7 @@ async fn orders(from: &Node, folder: &Path, name: &str) -> PathBuf {
         member: None,
         purpose: Purpose::Takedown,
         noisy: None,
+        seen: botnet::telemetry::Window::ALL,
     };
     let shared = from.share(&wish, false).await.unwrap();
     let file = folder.join(format!("{name}.bundle"));
