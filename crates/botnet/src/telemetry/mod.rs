@@ -198,6 +198,19 @@ pub enum TelemetryError {
     },
 }
 
+impl TelemetryError {
+    /// Whether the answer alone was too large, or what it takes to give it; others can be asked.
+    pub fn too_large(&self) -> bool {
+        match self {
+            Self::TooMuch { .. } => true,
+            Self::Query { source, .. } => {
+                matches!(source.find_root(), DataFusionError::ResourcesExhausted(_))
+            }
+            Self::Open { .. } | Self::Column { .. } => false,
+        }
+    }
+}
+
 /// The telemetry tables, ready to be asked.
 pub struct Telemetry {
     context: SessionContext,

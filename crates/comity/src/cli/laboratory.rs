@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::screen::{self, Rest};
 use super::{Done, Outcome, examined, findings, sharing, similar};
 use crate::node::Node;
-use crate::node::analyze::{Analyzed, Step};
+use crate::node::analyze::{Analyzed, Step, Unanswered};
 use crate::node::error::{Ending, NodeError};
 use crate::node::ingest::{Ingested, Manner, Taken, sources};
 use crate::node::receive::{ReceivedBundle, ReceivedReceipt};
@@ -146,23 +146,27 @@ fn kinds(taken: &[Taken], out: &mut Out) {
 
 /// What could not be read, by reason: a thousand files of one unknown format are one line.
 fn unreadable(taken: &[Taken], out: &mut Out) {
-    let mut of: BTreeMap<(&str, &str), (u64, String)> = BTreeMap::new();
+    let mut of: BTreeMap<(&str, &str), (u64, u64, String)> = BTreeMap::new();
     for one in taken {
         for left in &one.unreadable {
             let example = || format!("{}: {}", one.name, left.at);
-            of.entry((&left.code, &left.why)).or_insert_with(|| (0, example())).0 += 1;
+            let row = of.entry((&left.code, &left.why)).or_insert_with(|| (0, 0, example()));
+            row.0 += 1;
+            row.1 += left.records;
         }
     }
     if of.is_empty() {
         return;
     }
     out.heading("Sealed, but not or not wholly readable:");
-    let mut table = Table::new(&["code", "times", "where", "why"]);
+    let mut table = Table::new(&["code", "times", "records", "where", "why"]);
     let mut rows: Vec<_> = of.into_iter().collect();
-    rows.sort_by_key(|(_, (times, _))| std::cmp::Reverse(*times));
-    for ((code, why), (times, example)) in rows.iter().take(SHOWN) {
+    rows.sort_by_key(|(_, (times, records, _))| std::cmp::Reverse((*times, *records)));
+    for ((code, why), (times, records, example)) in rows.iter().take(SHOWN) {
         let place = if *times > 1 { format!("{example}, …") } else { example.clone() };
-        table.row([(*code).to_owned(), count(*times), place, (*why).to_owned()]);
+        // Nobody can count the records of what has none.
+        let records = if *records > 0 { count(*records) } else { "–".to_owned() };
+        table.row([(*code).to_owned(), count(*times), records, place, (*why).to_owned()]);
     }
     out.table(&table);
     more(rows.len(), SHOWN, out);
@@ -210,7 +214,8 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
     let shown = |step: Step<'_>| bar.step(&Step { name: &short(step.name), ..step });
     let analyzed = node.analyze_with(&args.password, &shown).await?;
     drop(bar);
-    let mut partly = !analyzed.failed.is_empty() || !analyzed.rules_in_part.is_empty();
+    let mut partly =
+        !analyzed.failed.is_empty() || !analyzed.rules_in_part.is_empty() || !analyzed.unanswered.is_empty();
     let mut outcome = Outcome::Done;
     if let Some(ingested) = taken {
         let of: Vec<_> = ingested.taken.iter().map(|t| t.exhibit).collect();
@@ -233,6 +238,10 @@ pub async fn analyze(meant: &Meant, args: &Analyze, out: &mut Out) -> Done {
     } else {
         told(&node, &analyzed, out).await?;
         findings::list(&node, args, out).await?;
+    }
+    for one in &analyzed.unanswered {
+        let Unanswered { question, code, why } = one;
+        out.talk(format!("not answered: {question}: {why} [{code}]; what was found of it before stands"));
     }
     if matches!(outcome, Outcome::Done) && partly {
         outcome = Ending::Partly.into();

@@ -276,6 +276,9 @@ fn addressee(one: &PackedReport) -> String {
 
 /// Measures what a plan did, or counts the bots of a time.
 pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
+    if args.from.zip(args.until).is_some_and(|(from, until)| from.day() > until.day()) {
+        return Err(Fault::usage("--from lies after --until", "comity measure --help"));
+    }
     let node = meant.open("measure").await?;
     let bar = Progress::open(out, "counting");
     if let (Some(plan), true) = (&args.plan, args.notices) {

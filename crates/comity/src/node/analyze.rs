@@ -70,6 +70,35 @@ pub struct Analyzed {
     pub failed: Vec<(ExhibitId, String, String)>,
     /// Rule sets that were compiled now and work in part.
     pub rules_in_part: Vec<RulesInPart>,
+    /// Questions to the telemetry that have no answer now, because it would be too large.
+    pub unanswered: Vec<Unanswered>,
+}
+
+/// A question to the telemetry that has no answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unanswered {
+    /// What it looks for.
+    pub question: &'static str,
+    /// Stable code.
+    pub code: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The findings of one question. One whose answer would be too large is told, and is no hostage of the others.
+fn answered<T: Default>(
+    question: &'static str,
+    asked: Result<T, NodeError>,
+    left: &mut Vec<Unanswered>,
+) -> Result<T, NodeError> {
+    match asked {
+        Err(NodeError::Telemetry(e)) if e.too_large() => {
+            let code = miette::Diagnostic::code(&e).map_or_else(String::new, |c| c.to_string());
+            left.push(Unanswered { question, code, why: e.to_string() });
+            Ok(T::default())
+        }
+        other => other,
+    }
 }
 
 /// What became of one job.
@@ -166,7 +195,7 @@ impl Node {
         report.new_findings += applied.new_findings;
         report.failed.extend(applied.failed);
         report.rules_in_part = applied.in_part;
-        report.new_findings += self.correlate().await?;
+        report.new_findings += self.correlate(&mut report.unanswered).await?;
         self.sequencer.run().await?;
         let mut conn = self.state.read().await?;
         report.findings = findings::count(&mut conn).await?.into_iter().collect();
@@ -346,17 +375,20 @@ impl Node {
             .await?)
     }
 
-    async fn correlate(&self) -> Result<u64, NodeError> {
+    async fn correlate(&self, left: &mut Vec<Unanswered>) -> Result<u64, NodeError> {
         let tables = self.tables().await?;
         let mut found: Vec<Finding> = self.alike().await?;
         found.extend(self.shared_code().await?);
         found.extend(self.money_together().await?);
         let specs = self.algorithms().await?;
-        let activity = tables.activity(&[], Window::ALL).await?;
+        let activity = tables.activity(&[], Window::ALL).await.map_err(NodeError::from);
+        let activity = answered("bots per channel and day", activity, left)?;
         let known = known_names(&specs, &activity);
-        found.extend(self.command_and_control(&tables, &known).await?);
-        found.extend(self.traffic(&tables).await?);
-        found.extend(sealed(tables.generated_names(&NameOptions::default(), &known).await?));
+        let c2 = self.command_and_control(&tables, &known).await;
+        found.extend(answered("command and control", c2, left)?);
+        found.extend(self.traffic(&tables, left).await?);
+        let names = tables.generated_names(&NameOptions::default(), &known).await.map_err(NodeError::from);
+        found.extend(sealed(answered("generated names", names, left)?));
         found.extend(sealed(as_generated(activity, &known)));
         self.supersede(&found).await?;
         let batch = Batch { findings: found, ..Batch::default() };
@@ -394,18 +426,26 @@ impl Node {
 
     /// The other questions to the traffic: connections that stay open, very many calls, speech inside names, bursts of names
     /// that do not exist, names with ever new addresses, hosts with mutual contacts.
-    async fn traffic(&self, tables: &Telemetry) -> Result<Vec<Finding>, NodeError> {
+    async fn traffic(
+        &self,
+        tables: &Telemetry,
+        left: &mut Vec<Unanswered>,
+    ) -> Result<Vec<Finding>, NodeError> {
         let owner = |ip| self.geo.locate(ip);
         let owner = self.geo.knows().then_some(&owner as &Owner<'_>);
         let answers = [
-            tables.long_connections(&LongOptions::default()).await?,
-            tables.strobes(&StrobeOptions::default()).await?,
-            tables.dns_channels(&DnsChannelOptions::default()).await?,
-            tables.nxdomain_bursts(&BurstOptions::default()).await?,
-            tables.fast_flux(&FluxOptions { owner, ..FluxOptions::default() }).await?,
-            tables.peer_layers(&PeerOptions::default()).await?,
+            ("long connections", tables.long_connections(&LongOptions::default()).await),
+            ("very many calls", tables.strobes(&StrobeOptions::default()).await),
+            ("speech inside names", tables.dns_channels(&DnsChannelOptions::default()).await),
+            ("names that do not exist", tables.nxdomain_bursts(&BurstOptions::default()).await),
+            ("fast flux", tables.fast_flux(&FluxOptions { owner, ..FluxOptions::default() }).await),
+            ("hosts with mutual contacts", tables.peer_layers(&PeerOptions::default()).await),
         ];
-        Ok(answers.into_iter().flat_map(sealed).collect())
+        let mut found = Vec::new();
+        for (question, answer) in answers {
+            found.extend(sealed(answered(question, answer.map_err(NodeError::from), left)?));
+        }
+        Ok(found)
     }
 
     /// Generation algorithms that samples' configurations name.

@@ -146,7 +146,14 @@ impl Node {
         let tables = self.tables().await?;
         let asked = days(from, until);
         let nothing = || cannot("no bot was seen in this time");
-        let (_, last) = tables.span(asked).await?.ok_or_else(nothing)?;
+        // One line that bears a date to come does not move the window: what is dated up to tomorrow goes first.
+        let tomorrow = self.clock.now().day().plus(2).start();
+        let near = Window { until: asked.until.min(tomorrow), ..asked };
+        let span = match tables.span(near).await? {
+            None => tables.span(asked).await?,
+            found => found,
+        };
+        let (_, last) = span.ok_or_else(nothing)?;
         let window = match from {
             Some(_) => one_period(Window { from: asked.from, until: last.day().plus(1).start() }),
             None => census::weeks_before(last),

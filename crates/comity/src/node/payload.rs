@@ -240,7 +240,14 @@ impl Node {
             found => found?,
         };
         if found.is_empty() {
-            return Err(nothing(&format!("no victim was seen in {place}"), help));
+            let (when, help) = match wish.seen {
+                Window::ALL => ("", help),
+                _ => (
+                    " in these days",
+                    "name other days with --from and --until, or take in sinkhole logs of them first",
+                ),
+            };
+            return Err(nothing(&format!("no victim was seen in {place}{when}"), help));
         }
         let entry = |record| Entry {
             record,

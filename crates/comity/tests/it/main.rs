@@ -25,6 +25,7 @@ mod laboratory;
 mod matching;
 mod notified;
 mod notify;
+mod poison;
 mod proof;
 mod real;
 mod refusals;
