@@ -2,8 +2,9 @@
 //!
 //! Every column is described in `docs/telemetry.md`, and a test holds that page to the schemas here.
 //! A file holds at most [`ROWS_PER_FILE`] rows of one table ([`WEB_ROWS_PER_FILE`] of `http` and `tls`), sorted by time,
-//! in row groups of [`ROWS_PER_GROUP`], so that a question about a week reads that week only. Files are written once, under
-//! new names; which of them count is said by the state store's manifest.
+//! in row groups of [`ROWS_PER_GROUP`], so that a question about a week reads that week only. Sightings are sorted by day,
+//! then place, then time: victims are told place by place, and a question about one place passes over the others' pages.
+//! Files are written once, under new names; which of them count is said by the state store's manifest.
 //! Times are INT64 microseconds UTC, text is UTF8, exhibits are 64 hexadecimal digits.
 
 mod compact;
@@ -25,7 +26,7 @@ use datafusion::parquet::file::reader::ChunkReader;
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, path::Path};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use terms::ExhibitId;
+use terms::{ExhibitId, MICROS_PER_DAY};
 
 /// Most rows of one file.
 pub const ROWS_PER_FILE: usize = 250_000;
@@ -357,7 +358,10 @@ pub fn dns(mut rows: Vec<PreparedDns>) -> Result<File, TableError> {
 /// # Errors
 /// When they make no file.
 pub fn sightings(mut rows: Vec<PreparedSighting>) -> Result<File, TableError> {
-    rows.sort_by(|a, b| (a.event, &a.bot, &a.channel).cmp(&(b.event, &b.bot, &b.channel)));
+    rows.sort_by(|a, b| {
+        let key = |r: &PreparedSighting| (r.event.div_euclid(MICROS_PER_DAY), r.place);
+        (key(a).cmp(&key(b))).then_with(|| (a.event, &a.bot, &a.channel).cmp(&(b.event, &b.bot, &b.channel)))
+    });
     let r = &rows;
     let columns = vec![
         int(r.iter().map(|r| r.event)),
@@ -371,7 +375,8 @@ pub fn sightings(mut rows: Vec<PreparedSighting>) -> Result<File, TableError> {
         text(r.iter().map(|r| r.place.as_str())),
         exhibits(r.iter().map(|r| r.exhibit)),
     ];
-    file(Table::Sightings, columns, r.first().map_or(0, |r| r.event), r.last().map_or(0, |r| r.event))
+    let events = || r.iter().map(|r| r.event);
+    file(Table::Sightings, columns, events().min().unwrap_or(0), events().max().unwrap_or(0))
 }
 
 fn file(table: Table, columns: Vec<ArrayRef>, first: i64, last: i64) -> Result<File, TableError> {

@@ -1,13 +1,16 @@
-//! Small files of one table put together into one, sorted by time.
+//! Small files of one table put together into one, sorted as each of them is.
 
 use super::{File, ROWS_PER_GROUP, Table, TableError, opened, strange};
-use datafusion::arrow::array::{AsArray as _, BooleanArray, RecordBatch};
-use datafusion::arrow::compute::{concat_batches, filter_record_batch, sort_to_indices, take_record_batch};
+use datafusion::arrow::array::{ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{
+    SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, sort_to_indices, take_record_batch,
+};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
 use std::collections::BTreeSet;
-use terms::ExhibitId;
+use std::sync::Arc;
+use terms::{ExhibitId, MICROS_PER_DAY};
 
 /// Rows of several files of one table.
 #[derive(Debug)]
@@ -51,12 +54,9 @@ impl Compactor {
             return Err(strange());
         }
         let all = concat_batches(&schema, &self.batches)?;
-        let time = all.columns().first().ok_or_else(strange)?;
-        let all = take_record_batch(&all, &sort_to_indices(time, None, None)?)?;
-        let times =
-            all.columns().first().and_then(|c| c.as_primitive_opt::<Int64Type>()).ok_or_else(strange)?;
-        let values = times.values();
-        let (Some(first), Some(last)) = (values.first(), values.last()) else { return Ok(None) };
+        let all = take_record_batch(&all, &order(&all)?)?;
+        let times = times(&all)?.values();
+        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(None) };
         let properties =
             WriterProperties::builder().set_max_row_group_row_count(Some(ROWS_PER_GROUP)).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
@@ -64,4 +64,20 @@ impl Compactor {
         let bytes = writer.into_inner()?;
         Ok(Some(File { table: self.table, rows: all.num_rows() as u64, first: *first, last: *last, bytes }))
     }
+}
+
+fn times(rows: &RecordBatch) -> Result<&Int64Array, TableError> {
+    rows.columns().first().and_then(|c| c.as_primitive_opt::<Int64Type>()).ok_or_else(strange)
+}
+
+/// The order in which rows lie in a file: by time, and where they have a place by day, place and time.
+fn order(rows: &RecordBatch) -> Result<UInt32Array, TableError> {
+    let time = times(rows)?;
+    let Some(place) = rows.column_by_name("place") else {
+        return Ok(sort_to_indices(time, None, None)?);
+    };
+    let days: ArrayRef = Arc::new(time.unary::<_, Int64Type>(|t| t.div_euclid(MICROS_PER_DAY)));
+    let columns = [days, Arc::clone(place), Arc::new(time.clone())];
+    let columns = columns.map(|values| SortColumn { values, options: None });
+    Ok(lexsort_to_indices(&columns, None)?)
 }

@@ -1,8 +1,11 @@
-//! Small files put together hold the same rows, in order of time, without those of exhibits that go.
+//! Small files put together hold the same rows, in the order of the table, without those of exhibits that go.
 
 use botnet::prepare::{Prepared, PreparedDns, PreparedSighting};
 use botnet::rollup;
 use botnet::tables::{Compactor, File, Files, Table, TableError};
+use datafusion::arrow::array::AsArray as _;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use miette::Diagnostic as _;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -103,4 +106,50 @@ fn what_is_no_file_of_rows_is_refused() {
     let dns = files.finish().unwrap().remove(0);
     let mixed = joined(&[file(&[(1, 1, 1)]), dns], &none).unwrap_err();
     assert_eq!(code(&mixed), "CMT-0630");
+}
+
+/// Day, place and time of each row, as they lie in the file.
+fn order(file: &File) -> Vec<(i64, String, i64)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("made.parquet");
+    std::fs::write(&path, &file.bytes).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
+    let mut all = Vec::new();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        let events = batch.column_by_name("event").unwrap().as_primitive::<Int64Type>();
+        let places = batch.column_by_name("place").unwrap().as_string::<i32>();
+        let row = |(event, place): (Option<i64>, Option<&str>)| {
+            let event = event.unwrap();
+            (event.div_euclid(MICROS_PER_DAY), place.unwrap().to_owned(), event)
+        };
+        all.extend(events.iter().zip(places).map(row));
+    }
+    all
+}
+
+/// Place after place within a day: a question about one of them passes over the others.
+#[test]
+fn sightings_lie_by_day_then_place_then_time() {
+    let at =
+        |hour, place: &str| PreparedSighting { place: place.parse().unwrap(), ..sighting(&(1, hour, 1)) };
+    let made = |rows: &[(i64, &str)]| {
+        let mut files = Files::new();
+        rows.iter().for_each(|(hour, place)| {
+            assert!(files.push(Prepared::Sighting(at(*hour, place))).unwrap().is_none());
+        });
+        files.finish().unwrap().remove(0)
+    };
+    let rows = [(3, "FR"), (30, "AT"), (2, "DE"), (1, "FR"), (26, "FR"), (5, "DE"), (29, "AT")];
+    let lies = [(2, "DE"), (5, "DE"), (1, "FR"), (3, "FR"), (29, "AT"), (30, "AT"), (26, "FR")];
+    let event = |hour| sighting(&(1, hour, 1)).event;
+    let lies: Vec<(i64, String, i64)> = (lies.iter())
+        .map(|(hour, place)| (event(*hour).div_euclid(MICROS_PER_DAY), (*place).to_owned(), event(*hour)))
+        .collect();
+    let whole = made(&rows);
+    let joined = joined(&[made(&rows[..4]), made(&rows[4..])], &BTreeSet::new()).unwrap().unwrap();
+    for file in [whole, joined] {
+        assert_eq!(order(&file), lies);
+        assert_eq!((file.first, file.last), (event(1), event(30)), "the span is that of time");
+    }
 }

@@ -127,6 +127,15 @@ fn told_to_people(ingested: &Ingested, crossed: &Crossed, out: &mut Out) {
     not_sealed(ingested, out);
     crossed.bundles.iter().for_each(|b| sharing::received(b, out));
     crossed.receipts.iter().for_each(|r| sharing::receipted(r, out));
+    if let Some((strangers, flows)) = ingested.strangers() {
+        out.talk(format!(
+            "{} of {} connections are between addresses of which neither is private or in a declared network of this \
+             partner: they rest in the clear, and nobody is asked which of them calls a server of criminals. \
+             Declare the networks (`customer_networks` in config.toml) and take the logs into a home that knows them",
+            count(strangers),
+            count(flows)
+        ));
+    }
     out.talk("next: comity analyze");
 }
 
@@ -292,7 +301,11 @@ async fn told(node: &Node, analyzed: &Analyzed, out: &mut Out) -> Result<(), Fau
         (counted(analyzed.examined, "exhibit"), counted(analyzed.new_findings, "new finding"));
     let kinds: Vec<String> = analyzed.findings.iter().map(|(k, n)| format!("{} {k}", count(*n))).collect();
     let all: u64 = analyzed.findings.values().sum();
-    out.line(format!("examined {examined}: {new}{failed}"));
+    let asked = match analyzed.rows {
+        0 => String::new(),
+        rows => format!(" and {} of telemetry", counted(rows, "row")),
+    };
+    out.line(format!("examined {examined}{asked}: {new}{failed}"));
     withheld(node, out).await?;
     if all > 0 {
         out.paragraph(0, &format!("the home holds {}: {}", counted(all, "finding"), kinds.join(", ")));

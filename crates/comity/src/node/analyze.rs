@@ -9,10 +9,11 @@ use super::ingest::{Left, unreadable_finding};
 use super::rules::RulesInPart;
 use crate::store::commit::write;
 use crate::store::jobs::{self, Job, LEASE, NewJob, Queue};
-use crate::store::{Batch, commit, exhibits, findings};
+use crate::store::{Batch, commit, exhibits, findings, manifest};
 use crate::work::protocol::{Frame, Mode};
 use crate::work::{Input, WorkError};
 use botnet::Telemetry;
+use botnet::tables::Table;
 use botnet::telemetry::c2::priors::{Owner, Priors};
 use botnet::telemetry::{
     BurstOptions, C2Options, DnsChannelOptions, FluxOptions, Found, LongOptions, NameOptions, PeerOptions,
@@ -62,6 +63,8 @@ pub struct Analyzed {
     pub schema: &'static str,
     /// Exhibits examined now.
     pub examined: u64,
+    /// Rows of telemetry that were asked: logs and captures are no exhibits to examine, their rows are.
+    pub rows: u64,
     /// Findings that are new.
     pub new_findings: u64,
     /// Findings of each kind in the home.
@@ -198,6 +201,10 @@ impl Node {
         report.new_findings += self.correlate(&mut report.unanswered).await?;
         self.sequencer.run().await?;
         let mut conn = self.state.read().await?;
+        for table in [Table::Flows, Table::Dns, Table::Sightings, Table::Http, Table::Tls] {
+            let files = manifest::of_table(&mut conn, table.name()).await?;
+            report.rows += files.iter().map(|f| f.records).sum::<u64>();
+        }
         report.findings = findings::count(&mut conn).await?.into_iter().collect();
         Ok(report)
     }
@@ -390,9 +397,7 @@ impl Node {
         let names = tables.generated_names(&NameOptions::default(), &known).await.map_err(NodeError::from);
         found.extend(sealed(answered("generated names", names, left)?));
         found.extend(sealed(as_generated(activity, &known)));
-        self.supersede(&found).await?;
-        let batch = Batch { findings: found, ..Batch::default() };
-        Ok(commit(&self.state, &batch, self.clock.now()).await?.new_findings)
+        self.supersede(&found).await
     }
 
     /// What looks like command and control, with what the home knows beside its flows: channels of its samples, names that
@@ -535,12 +540,13 @@ impl Node {
     }
 
     /// Correlators state anew what they state: what an earlier run said of fewer exhibits is refuted by what is said now.
-    async fn supersede(&self, found: &[Finding]) -> Result<(), NodeError> {
+    /// How many are new.
+    async fn supersede(&self, found: &[Finding]) -> Result<u64, NodeError> {
         let ids: BTreeSet<_> = found.iter().map(|f| f.id).collect();
         let mut tx = self.state.begin().await?;
         // The new ones first, so that a refutation names what is there.
         let now = self.clock.now();
-        findings::put(&mut tx, found, now).await?;
+        let new = findings::put(&mut tx, found, now).await?;
         for kind in ["beacon", "generated-names", "activity", "shared-code"] {
             // Several correlators state findings of one kind: each supersedes its own.
             let by: BTreeMap<&str, &Finding> = (found.iter())
@@ -558,7 +564,8 @@ impl Node {
                 }
             }
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(new)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::{Batch, Draft, TelemetryStore, commit};
 use crate::work::input::{Filling, MEMORY_LIMIT};
 use crate::work::protocol::{Frame, Mode, Skipped, Summary};
 use crate::work::{Input, WorkError, sandbox};
-use botnet::prepare::Preparer;
+use botnet::prepare::{Prepared, Preparer};
 use botnet::tables::{File as TableFile, Files};
 use evidence::Sealed;
 use evidence::custody::{Act, Event};
@@ -45,6 +45,8 @@ const ROWS_AT_LEAST: u64 = 1_000_000;
 const ROWS_PER_BYTE: u64 = 16;
 /// Children that read one exhibit, where each before was killed from outside.
 const READINGS: u32 = 3;
+/// Connections between strangers below which nothing is said of networks: a few are in every log.
+const FEWEST_STRANGERS: u64 = 20;
 /// Months whose keys are held at the same time; a log of more is a strange one, and costs derivations only.
 const MONTHS: usize = 24;
 /// The code by which an intake tells of what must not be viewed.
@@ -73,6 +75,10 @@ pub struct Taken {
     pub fresh: bool,
     /// Rows read into telemetry.
     pub rows: u64,
+    /// Connections read into telemetry.
+    pub flows: u64,
+    /// Those between two addresses of which neither is known to be a person's: nobody is asked about who calls there.
+    pub strangers: u64,
     /// What of it could not be read.
     pub unreadable: Vec<Left>,
 }
@@ -120,6 +126,13 @@ impl Ingested {
     /// Rows read into telemetry.
     pub fn rows(&self) -> u64 {
         self.taken.iter().map(|t| t.rows).sum()
+    }
+    /// Connections between two addresses of which neither is known to be a person's, and all; none where they are too few
+    /// to say that a network was not declared.
+    pub fn strangers(&self) -> Option<(u64, u64)> {
+        let sum = |of: fn(&Taken) -> u64| self.taken.iter().map(of).sum::<u64>();
+        let (strangers, flows) = (sum(|t| t.strangers), sum(|t| t.flows));
+        (strangers >= FEWEST_STRANGERS && strangers * 10 >= flows).then_some((strangers, flows))
     }
 }
 
@@ -272,6 +285,9 @@ struct Heard {
     files: Vec<TelemetryFile>,
     /// Digests of what a compressed stream holds.
     inner: Option<Named>,
+    /// Connections, and those of them between two addresses that are nobody's.
+    flows: u64,
+    strangers: u64,
 }
 
 impl Heard {
@@ -282,6 +298,8 @@ impl Heard {
             summary: Summary::default(),
             files: Vec::new(),
             inner: None,
+            flows: 0,
+            strangers: 0,
         }
     }
 }
@@ -436,6 +454,8 @@ impl Node {
             size: known.size,
             fresh: false,
             rows: 0,
+            flows: 0,
+            strangers: 0,
             unreadable: Vec::new(),
         })
     }
@@ -520,6 +540,8 @@ impl Node {
             size: sealed.size,
             fresh: done.new_exhibits > 0,
             rows: if done.new_telemetry > 0 { rows } else { 0 },
+            flows: heard.flows,
+            strangers: heard.strangers,
             unreadable,
         })
     }
@@ -648,7 +670,12 @@ impl Intake {
                         Protection::new(self.networks.clone(), &self.keys.pseudonym, at, self.geo.clone())
                     });
                     let preparer = Preparer { home: protection, exhibit: self.exhibit, ingested: self.now };
-                    if let Some(file) = self.files.push(preparer.prepare(row)).map_err(strange)? {
+                    let row = preparer.prepare(row);
+                    if let Prepared::Flow(flow) = &row {
+                        self.heard.flows += 1;
+                        self.heard.strangers += u64::from(!flow.source_personal && !flow.remote_personal);
+                    }
+                    if let Some(file) = self.files.push(row).map_err(strange)? {
                         self.keep(&file)?;
                     }
                 }

@@ -94,7 +94,10 @@ async fn every_log_is_taken_in_and_every_question_is_asked() {
     // Passive DNS tells of the first and the last time.
     assert_eq!(taken.rows(), 721 + 240 + 1 + 1 + 1 + 2);
 
-    node.analyze(&|_| ()).await.unwrap();
+    let analyzed = node.analyze(&|_| ()).await.unwrap();
+    assert_eq!(analyzed.rows, taken.rows(), "logs are asked and not examined");
+    let found: u64 = analyzed.findings.values().sum();
+    assert!(found > 0 && analyzed.new_findings == found, "{analyzed:?}");
     let all = told(&node).await;
     let of = |examiner: &str| all.get(examiner).cloned().unwrap_or_default().into_iter().collect::<Vec<_>>();
     assert_eq!(of("botnet.long-connection"), ["198.18.7.1:4443 1"]);
@@ -119,5 +122,25 @@ async fn every_log_is_taken_in_and_every_question_is_asked() {
     assert_eq!(again["botnet.long-connection"].iter().collect::<Vec<_>>(), ["198.18.7.1:4443 2"]);
     for examiner in ["botnet.strobe", "botnet.dns-channel", "botnet.nxdomain-burst"] {
         assert_eq!(all[examiner], again[examiner], "{examiner}");
+    }
+}
+
+/// Connections of hosts that are nobody's as far as the home knows are counted, or it would seem that nobody called.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_between_strangers_are_told() {
+    let keep = tempfile::tempdir().unwrap();
+    let (options, _clock) = options(&keep.path().join("home"));
+    let node = init(&options).await;
+    let mut conn = exercise::zeek_conn_header(terms::Day(START as i32 / 86_400));
+    for second in 0..30_u32 {
+        connection(&mut conn, (f64::from(second), 2, "198.18.7.2", 0.1));
+    }
+    // The sensor knows no side of its own, and the callers' addresses are of no private range.
+    let strange = conn.replace("\t10.1.1.", "\t203.0.113.").replace("\tT\tF\t0\t", "\t-\t-\t0\t");
+    for (name, text, told) in [("own.log", conn, None), ("strange.log", strange, Some((30, 30)))] {
+        let file = keep.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let taken = ingest(&node, &[&file]).await;
+        assert_eq!((taken.rows(), taken.strangers()), (30, told), "{name}");
     }
 }
