@@ -1,4 +1,4 @@
-"""Step 2 of the recipe (see ../names_model.rs): boosted trees over DIR/rows.f32, written to DIR/trees."""
+"""Step 2 of the recipe (see src/recipe.rs): boosted trees over DIR/rows.f32, written to DIR/trees."""
 
 import json
 import struct
@@ -10,27 +10,39 @@ import numpy
 
 ROUNDS, LEAVES, RATIO = 120, 31, 0.3
 FALSE_POSITIVES = 0.001
+# The feature number of a leaf, in `lexical/trees.rs`.
+LEAF = 63
 
 
-def nodes(tree, scale=1.0):
-    """A tree in the layout of `lexical/trees.rs`: a left child follows its parent."""
+def nodes(tree):
+    """A tree in the layout of `lexical/trees.rs` (a left child follows its parent), and its depth."""
     if "leaf_value" in tree:
-        return [struct.pack("<BBHf", 255, 0, 0, tree["leaf_value"])]
-    left, right = nodes(tree["left_child"]), nodes(tree["right_child"])
+        return [struct.pack("<BBBBf", LEAF, 0, 0, 0, tree["leaf_value"])], 0
+    (left, deep), (right, deeper) = nodes(tree["left_child"]), nodes(tree["right_child"])
     # Features are f32: the greatest f32 that is not above the threshold asks the same.
     value = numpy.float32(tree["threshold"])
     if float(value) > tree["threshold"]:
         value = numpy.nextafter(value, numpy.float32(-numpy.inf))
     assert tree["decision_type"] == "<=" and len(left) + 1 < 255
-    head = struct.pack("<BBHf", tree["split_feature"], len(left) + 1, 0, float(value))
-    return [head] + left + right
+    head = struct.pack("<BBBBf", tree["split_feature"], 1, len(left) + 1, 0, float(value))
+    return [head] + left + right, 1 + max(deep, deeper)
+
+
+def section(base, trees):
+    """The trees' section of a model: those of like depth together, as they are walked side by side."""
+    trees = sorted(trees, key=lambda tree: tree[1])
+    starts, first = [], 0
+    for tree, depth in trees:
+        starts.append(struct.pack("<I", depth << 24 | first))
+        first += len(tree)
+    return struct.pack("<fI", base, len(trees)) + b"".join(starts) + b"".join(n for tree, _ in trees for n in tree)
 
 
 def main(folder):
     count = len((folder / "features.txt").read_text().split())
     rows = numpy.fromfile(folder / "rows.f32", dtype="<f4").reshape(-1, count)
     kinds = numpy.array([line.split("\t")[0] for line in (folder / "rows.txt").open()])
-    used = kinds != "threshold"
+    used = numpy.isin(kinds, ["train", "made"])
     made = (kinds == "made")[used]
     weights = numpy.where(made, RATIO * (~made).sum() / made.sum(), 1.0)
     settings = dict(
@@ -44,10 +56,7 @@ def main(folder):
     odds = model.predict(rows[kinds == "threshold"], raw_score=True)
     # Log odds of nought are those of the threshold.
     base = -float(numpy.quantile(odds, 1 - FALSE_POSITIVES))
-    parts = [struct.pack("<fI", base, len(trees))]
-    for tree in trees:
-        parts.append(struct.pack("<H", len(tree)) + b"".join(tree))
-    (folder / "trees").write_bytes(b"".join(parts))
+    (folder / "trees").write_bytes(section(base, trees))
     gains = sorted(zip(model.feature_importance("gain"), (folder / "features.txt").read_text().split()), reverse=True)
     print(json.dumps({"threshold names": len(odds), "base": base, "gains": [n for _, n in gains][:15]}))
 

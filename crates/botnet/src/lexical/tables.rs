@@ -1,6 +1,6 @@
 //! The model's tables, as they lie in `model.bin`: read in place, nothing is built at start.
 //!
-//! Layout: eight bytes `COMLEX01`; six section lengths (`u32`, little-endian); the sections: pairs, grams, pieces,
+//! Layout: eight bytes `COMLEX02`; six section lengths (`u32`, little-endian); the sections: pairs, grams, pieces,
 //! suffixes, levels, trees. Bits are quantised logarithms: an event of probability *p* has −log₂ *p* bits.
 
 use super::features::{COUNT, Feature};
@@ -9,7 +9,7 @@ use super::trees::Trees;
 /// Shares of ordinary names that have a feature above (and, apart, below) the values in [`Tables::levels`].
 pub const LEVELS: [f32; 5] = [0.1, 0.01, 0.001, 0.000_1, 0.000_03];
 /// First bytes of a model.
-pub const MAGIC: &[u8; 8] = b"COMLEX01";
+pub const MAGIC: &[u8; 8] = b"COMLEX02";
 /// Symbols of a label: its border, 26 letters, any digit, anything else.
 pub const SYMBOLS: usize = 29;
 /// The border of a label.

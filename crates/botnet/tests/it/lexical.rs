@@ -2,8 +2,8 @@
 #![expect(clippy::expect_used, reason = "a failed test should stop")]
 
 use botnet::lexical;
-use botnet::lexical::model::{BYTES, COUNT, Feature, LONE_BITS, MAX_PIECE, PIECE_STEPS, Tables, Trees};
-use botnet::lexical::model::{HASH, features, hashed, split};
+use botnet::lexical::model::{BYTES, COUNT, Feature, Features, LEAF, LONE_BITS, MAX_PIECE, PIECE_STEPS};
+use botnet::lexical::model::{HASH, Tables, Trees, features, hashed, split};
 use botnet::lexical::{THRESHOLD, Verdict, judge, score};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -94,20 +94,85 @@ fn a_model_that_is_not_whole_is_refused() {
     }
     let longer = [BYTES, &[0]].concat();
     assert!(Tables::read(&longer).is_none());
-    let leaf = [255, 0, 0, 0, 0, 0, 128, 63];
-    let tree = |nodes: &[[u8; 8]]| {
-        [&[0u8; 4][..], &1u32.to_le_bytes(), &(nodes.len() as u16).to_le_bytes(), &nodes.concat()].concat()
+    let leaf = [LEAF, 0, 0, 0, 0, 0, 128, 63];
+    let ask = |feature, left, right| [feature, left, right, 0, 0, 0, 0, 0];
+    let tree = |depth: u8, nodes: &[[u8; 8]]| {
+        [&[0u8; 4][..], &1u32.to_le_bytes(), &[0, 0, 0, depth], &nodes.concat()].concat()
     };
-    assert!(Trees::read(&tree(&[leaf])).is_some());
+    assert!(Trees::read(&tree(0, &[leaf])).is_some());
+    assert!(Trees::read(&tree(1, &[ask(0, 1, 2), leaf, leaf])).is_some());
     for (what, bytes) in [
-        ("no node", tree(&[])),
-        ("a question without answers", tree(&[[0, 2, 0, 0, 0, 0, 0, 0]])),
-        ("a right child that is the left", tree(&[[0, 1, 0, 0, 0, 0, 0, 0], leaf, leaf])),
-        ("a right child outside", tree(&[[0, 3, 0, 0, 0, 0, 0, 0], leaf, leaf])),
-        ("a feature that is none", tree(&[[COUNT as u8, 2, 0, 0, 0, 0, 0, 0], leaf, leaf])),
+        ("no node", tree(0, &[])),
+        ("a question without answers", tree(0, &[ask(0, 1, 2)])),
+        ("a right child that is the left", tree(1, &[ask(0, 1, 1), leaf, leaf])),
+        ("a right child outside", tree(1, &[ask(0, 1, 3), leaf, leaf])),
+        ("a left child elsewhere", tree(1, &[ask(0, 2, 2), leaf, leaf])),
+        ("a feature that is none", tree(1, &[ask(COUNT as u8, 1, 2), leaf, leaf])),
+        ("a leaf with a child", tree(1, &[[LEAF, 1, 1, 0, 0, 0, 0, 0], leaf])),
+        ("a leaf without a number", tree(0, &[[LEAF, 0, 0, 0, 0, 0, 192, 127]])),
+        ("a depth too small", tree(0, &[ask(0, 1, 2), leaf, leaf])),
+        ("a depth too great", tree(2, &[ask(0, 1, 2), leaf, leaf])),
+        ("a depth beyond bounds", {
+            let chain: Vec<[u8; 8]> = (0..100).flat_map(|i| [ask(0, 1, 200 - i * 2), leaf]).collect();
+            tree(100, &[&chain[..], &[leaf]].concat())
+        }),
+        ("bytes after the nodes", [tree(0, &[leaf]), vec![0]].concat()),
+        ("a first node elsewhere", {
+            let mut bytes = tree(0, &[leaf, leaf]);
+            bytes[8] = 1;
+            bytes
+        }),
     ] {
         assert!(Trees::read(&bytes).is_none(), "{what}");
     }
+}
+
+/// A tree as people draw one.
+#[derive(Debug, Clone)]
+enum Plain {
+    Answer(f32),
+    Ask(u8, f32, Box<[Plain; 2]>),
+}
+
+impl Plain {
+    fn answer(&self, features: &Features) -> f32 {
+        match self {
+            Self::Answer(value) => *value,
+            Self::Ask(feature, value, children) => {
+                let right = features.0[usize::from(*feature)] > *value;
+                children[usize::from(right)].answer(features)
+            }
+        }
+    }
+
+    fn depth(&self) -> u8 {
+        match self {
+            Self::Answer(_) => 0,
+            Self::Ask(_, _, children) => 1 + children[0].depth().max(children[1].depth()),
+        }
+    }
+
+    fn nodes(&self) -> Vec<[u8; 8]> {
+        let node = |head: [u8; 3], value: f32| {
+            let [a, b, c, d] = value.to_le_bytes();
+            [head[0], head[1], head[2], 0, a, b, c, d]
+        };
+        match self {
+            Self::Answer(value) => vec![node([LEAF, 0, 0], *value)],
+            Self::Ask(feature, value, children) => {
+                let [left, right] = [children[0].nodes(), children[1].nodes()];
+                let head = node([*feature, 1, left.len() as u8 + 1], *value);
+                [vec![head], left, right].concat()
+            }
+        }
+    }
+}
+
+fn plain_tree() -> impl Strategy<Value = Plain> {
+    (-8i8..8).prop_map(|v| Plain::Answer(f32::from(v))).prop_recursive(6, 40, 2, |inner| {
+        (0..COUNT as u8, -4i8..4, inner.clone(), inner)
+            .prop_map(|(f, v, left, right)| Plain::Ask(f, f32::from(v), Box::new([left, right])))
+    })
 }
 
 /// Fewest bits of any cut, by trying all of them.
@@ -157,6 +222,22 @@ proptest! {
         prop_assert!((found.get(Feature::PieceTotal) - best).abs() < 0.01, "{} {best}", found.get(Feature::PieceTotal));
         let letters: String = cut.pieces().iter().map(|p| &label[p.start..p.start + p.len]).collect();
         prop_assert_eq!(letters, label, "the pieces are the label");
+    }
+
+    #[test]
+    fn trees_side_by_side_answer_as_one_after_the_other(
+        trees in prop::collection::vec(plain_tree(), 0..40), values in prop::collection::vec(-5i8..5, COUNT)
+    ) {
+        let (mut starts, mut nodes) = (Vec::new(), Vec::new());
+        for tree in &trees {
+            starts.extend((u32::from(tree.depth()) << 24 | nodes.len() as u32).to_le_bytes());
+            nodes.extend(tree.nodes());
+        }
+        let head = [0.5f32.to_le_bytes(), (trees.len() as u32).to_le_bytes()].concat();
+        let bytes = [head, starts, nodes.concat()].concat();
+        let features = Features(std::array::from_fn(|i| f32::from(values[i])));
+        let wanted: f32 = trees.iter().map(|t| t.answer(&features)).sum();
+        prop_assert_eq!(Trees::read(&bytes).map(|t| t.odds(&features)), Some(wanted + 0.5));
     }
 
     #[test]
