@@ -6,7 +6,8 @@
 //! | asked | answer |
 //! |---|---|
 //! | A, AAAA of a seized name | the configured address; empty with the zone's SOA where none of that kind is configured |
-//! | TXT, HINFO, ANY | who keeps this sinkhole, under which authority and until when, as TXT |
+//! | TXT | who keeps this sinkhole, under which authority and until when |
+//! | ANY, HINFO | `RFC8482` as HINFO: not everything there is (RFC 8482 section 4.2) |
 //! | NS, SOA | of the seized zone |
 //! | another type | empty, with the zone's SOA |
 //! | a name that is not ours, another class, or after the end date | REFUSED |
@@ -14,8 +15,10 @@
 //! | a question that cannot be read | FORMERR; silence where there is not even a header, or where it is an answer |
 //!
 //! Only TXT is still answered after the end date, so that it can be asked why the rest is silent.
-//! Bounds: a question of 1,232 bytes over UDP; one question a message; an answer of 1,024 bytes, cut (TC) above 512 where
-//! the question does not say that it takes more.
+//! Who asks over UDP may be somebody else than whose address is written on the question: an answer that is longer than
+//! three times what was asked is cut (TC), and asked for again over TCP. That is most TXT, and hardly anything else.
+//! Bounds: a question of 1,232 bytes over UDP; one question a message; an answer of 1,024 bytes, over UDP also cut above
+//! 512 where the question does not say that it takes more.
 
 use crate::{Config, Declaration, Names, Seized};
 use hickory_proto::op::{Header, MessageType, OpCode, Query};
@@ -26,8 +29,16 @@ use hickory_proto::serialize::binary::{BinDecodable as _, BinDecoder};
 pub const QUESTION: usize = 1_232;
 /// Bytes of an answer over UDP to who does not say that more is taken (RFC 1035 section 4.2.1).
 const PLAIN: usize = 512;
+/// How many bytes are answered over UDP for each that was asked: what RFC 9000 section 8.1 allows towards an address that
+/// nobody has proved to be its sender's.
+const TIMES: usize = 3;
+/// Record data of the answer to ANY (RFC 8482 section 4.2).
+const NOT_ANY: &[u8] = b"\x07RFC8482\x00";
 /// Bytes of a header.
 const HEADER: usize = 12;
+
+/// No options, 1,232 bytes, version 0 (RFC 6891 section 6.1.2).
+const OPTIONS: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
 
 const NOERROR: u8 = 0;
 const FORMERR: u8 = 1;
@@ -147,7 +158,7 @@ impl Zone {
         out.extend_from_slice(question);
         let seized = names.find(&reading.name).filter(|_| query.query_class() == DNSClass::IN);
         let kind = query.query_type();
-        let declares = matches!(kind, RecordType::TXT | RecordType::HINFO | RecordType::ANY);
+        let declares = kind == RecordType::TXT;
         let outcome = match seized {
             Some(seized) if declares || !ended => {
                 let apex = reading.name.len() == seized.name.len();
@@ -160,12 +171,13 @@ impl Zone {
                 Outcome::NotOurs
             }
         };
-        if udp && !edns && out.len() > PLAIN {
+        let most = message.len().saturating_mul(TIMES).min(if edns { QUESTION } else { PLAIN });
+        let options: &[u8] = if edns { &OPTIONS } else { &[] };
+        if udp && out.len() + options.len() > most {
             cut(HEADER + question.len(), out);
         }
         if edns {
-            // No options, 1,232 bytes, version 0 (RFC 6891 section 6.1.2).
-            out.extend_from_slice(&[0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
+            out.extend_from_slice(options);
             count(11, out);
         }
         outcome
@@ -198,26 +210,31 @@ impl Zone {
                 record([0xc0, 12], 28, self.ttl, self.v6.as_ref().map_or(&[], |a| a.as_slice()), out);
                 count(7, out);
             }
+            RecordType::ANY | RecordType::HINFO => {
+                record([0xc0, 12], 13, self.ttl, NOT_ANY, out);
+                count(7, out);
+            }
             RecordType::NS if apex => {
                 record(pointer, 2, self.ttl, &[2, b'n', b's', high, low], out);
                 count(7, out);
             }
             RecordType::SOA if apex => {
-                self.soa(pointer, out);
+                self.soa(pointer, &self.mailbox, out);
                 count(7, out);
             }
             _ => {
-                self.soa(pointer, out);
+                // Without a mailbox: what is empty is asked for most, and stays short.
+                self.soa(pointer, &[0], out);
                 count(9, out);
             }
         }
     }
 
-    fn soa(&self, zone: [u8; 2], out: &mut Vec<u8>) {
+    fn soa(&self, zone: [u8; 2], mailbox: &[u8], out: &mut Vec<u8>) {
         let [high, low] = zone;
         let mut data = Vec::with_capacity(64);
         data.extend_from_slice(&[2, b'n', b's', high, low]);
-        data.extend_from_slice(&self.mailbox);
+        data.extend_from_slice(mailbox);
         // Refresh, retry, expire, and for how long an empty answer is remembered (RFC 2308).
         for number in [self.serial, 3_600, 600, 86_400, self.ttl] {
             data.extend_from_slice(&number.to_be_bytes());

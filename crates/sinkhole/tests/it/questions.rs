@@ -23,8 +23,12 @@ pub fn question(name: &str, kind: RecordType, edns: bool) -> Vec<u8> {
 }
 
 fn ask(message: &[u8], ended: bool) -> Option<Message> {
+    asked(message, (true, ended))
+}
+
+fn asked(message: &[u8], how: (bool, bool)) -> Option<Message> {
     let ((zone, names), mut out) = (zone(), Vec::new());
-    zone.answer(&names, message, (true, ended), &mut Reading::default(), &mut out);
+    zone.answer(&names, message, how, &mut Reading::default(), &mut out);
     (!out.is_empty()).then(|| Message::from_vec(&out).expect("an answer that its peer can read"))
 }
 
@@ -42,6 +46,8 @@ fn every_kind_of_question_has_its_answer() {
         ("seized.example.", R::MX, NoError, None, true),
         ("www.seized.example.", R::NS, NoError, None, true),
         ("seized.example.", R::NS, NoError, Some("ns.seized.example."), false),
+        ("a.seized.example.", R::ANY, NoError, Some("RFC8482 "), false),
+        ("seized.example.", R::HINFO, NoError, Some("RFC8482 "), false),
         ("example.", R::A, Refused, None, false),
         (".", R::NS, Refused, None, false),
         ("notseized.example.", R::A, Refused, None, false),
@@ -65,15 +71,16 @@ fn every_kind_of_question_has_its_answer() {
 #[test]
 fn it_declares_itself_by_txt_also_after_its_end() {
     for ended in [false, true] {
-        for kind in [RecordType::TXT, RecordType::ANY, RecordType::HINFO] {
-            let said = ask(&question("deep.below.seized.example.", kind, false), ended).unwrap();
-            let text = said.answers[0].data.to_string();
-            for word in ["sinkhole", "Example Partner", "abuse@partner.example", "order-de-114", "2199-01-01"]
-            {
-                assert!(text.contains(word), "{text}");
-            }
-            assert_eq!(text.contains("ended"), ended);
+        let txt = question("deep.below.seized.example.", RecordType::TXT, false);
+        let said = asked(&txt, (false, ended)).unwrap();
+        let text = said.answers[0].data.to_string();
+        for word in ["sinkhole", "Example Partner", "abuse@partner.example", "order-de-114", "2199-01-01"] {
+            assert!(text.contains(word), "{text}");
         }
+        assert_eq!(text.contains("ended"), ended);
+        // Over UDP anybody could have asked in a victim's name: it is to be asked over TCP.
+        let short = ask(&question("seized.example.", RecordType::TXT, false), ended).unwrap();
+        assert!(short.metadata.truncation && short.answers.is_empty());
         let a = ask(&question("seized.example.", RecordType::A, false), ended).unwrap();
         assert_eq!(a.metadata.response_code == ResponseCode::Refused, ended);
         assert_eq!(a.answers.is_empty(), ended);
@@ -92,6 +99,7 @@ fn extensions_are_answered_and_what_is_too_long_is_cut() {
     let config = Config::read(&text.replace("Example Partner", organisation.trim())).unwrap();
     let (zone, names) = (Zone::new(&config), config.seized().unwrap());
     for (udp, edns, cut) in [(true, false, true), (true, true, false), (false, false, false)] {
+        // 262 bytes were asked: three times as many are allowed, and would be said where 1,232 are taken.
         let mut out = Vec::new();
         let message = question(&long, RecordType::TXT, edns);
         zone.answer(&names, &message, (udp, false), &mut Reading::default(), &mut out);
@@ -100,6 +108,32 @@ fn extensions_are_answered_and_what_is_too_long_is_cut() {
         assert_eq!(said.answers.is_empty(), cut);
         assert!(!cut || out.len() <= 512);
     }
+}
+
+/// The most bytes that are said over UDP for each byte that is asked, over every type.
+fn amplified(seized: &str, below: &str) -> f64 {
+    let text = format!("{BASE}[[listen]]\nkind = \"dns-udp\"\nat = \"127.0.0.1:0\"\n");
+    let config = Config::read(&text.replace("plain.example", seized)).unwrap();
+    let (zone, names) = (Zone::new(&config), config.seized().unwrap());
+    let (mut reading, mut out, mut most) = (Reading::default(), Vec::new(), 0.0f64);
+    for (name, edns) in [(seized, false), (seized, true), (below, false), (below, true)] {
+        let mut message = question(&format!("{name}."), RecordType::A, edns);
+        let kind = 12 + name.len() + 2;
+        for (n, ended) in (0..=u16::MAX).flat_map(|n| [(n, false), (n, true)]) {
+            message[kind..kind + 2].copy_from_slice(&n.to_be_bytes());
+            zone.answer(&names, &message, (true, ended), &mut reading, &mut out);
+            assert!(!out.is_empty() && out.len() <= 3 * message.len(), "{name} {n} {edns}: {}", out.len());
+            most = most.max(out.len() as f64 / message.len() as f64);
+        }
+    }
+    most
+}
+
+#[test]
+fn who_asks_in_a_victims_name_gets_no_flood_out_of_it() {
+    // What `docs/sinkhole.md` says: the zone's SOA, with the mailbox in it; of the shortest name only to who takes more.
+    assert_eq!(format!("{:.2}", amplified("seized.example", "www.seized.example")), "2.88");
+    assert_eq!(format!("{:.2}", amplified("a.bc", "d.a.bc")), "2.82");
 }
 
 #[test]
