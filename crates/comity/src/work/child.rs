@@ -192,19 +192,39 @@ fn plain_text(head: &[u8]) -> bool {
 }
 
 fn read(file: File, out: &mut impl Write) -> io::Result<()> {
-    let opened = open(file)?;
+    let mut opened = open(file)?;
     Frame::Kind(opened.compression, opened.kind).write(out)?;
     let packed = opened.compression != Compression::None;
     let summary = match opened.kind.telemetry() {
         true => rows(opened, out)?,
-        false if packed => return inner(opened.reader, out),
-        false => Summary::default(),
+        false => {
+            let unread = Summary { skipped: resembling(&mut opened), ..Summary::default() };
+            if packed {
+                return inner(opened.reader, unread, out);
+            }
+            unread
+        }
     };
     Frame::Summary(summary).write(out)
 }
 
+fn skipped(code: &str, reason: &str, at: String, records: u64) -> botnet::rows::Skipped {
+    botnet::rows::Skipped { code: code.into(), reason: reason.into(), at, records }
+}
+
+/// A text that looks like a report and is not read as one: nobody should wait for its sightings.
+fn resembling(opened: &mut Opened) -> Vec<botnet::rows::Skipped> {
+    if opened.kind != ExhibitKind::Text {
+        return Vec::new();
+    }
+    // Its beginning was read already; where it is damaged, its examination says so.
+    let head = opened.reader.fill_buf().unwrap_or_default();
+    let told = exchange::reports::resembles(head);
+    told.map(|(code, why)| skipped(code, why, "the whole".into(), 0)).into_iter().collect()
+}
+
 /// The digests of what is packed: a list names that, and not what it was packed into.
-fn inner(mut reader: Box<dyn BufRead>, out: &mut impl Write) -> io::Result<()> {
+fn inner(mut reader: Box<dyn BufRead>, unread: Summary, out: &mut impl Write) -> io::Result<()> {
     let (mut sha256, mut others) = (sha2::Sha256::new(), malware::Hashed::default());
     let mut piece = vec![0u8; 64 << 10];
     loop {
@@ -222,7 +242,7 @@ fn inner(mut reader: Box<dyn BufRead>, out: &mut impl Write) -> io::Result<()> {
     }
     let (md5, sha1) = others.finish();
     Frame::Inner(sha256.finalize().into(), md5, sha1).write(out)?;
-    Frame::Summary(Summary::default()).write(out)
+    Frame::Summary(unread).write(out)
 }
 
 fn rows(opened: Opened, out: &mut impl Write) -> io::Result<Summary> {
@@ -281,12 +301,6 @@ fn telemetry(
         stopped |= flow.is_break();
         flow
     });
-    let skipped = |code: &str, reason: &str, at: String, records| botnet::rows::Skipped {
-        code: code.into(),
-        reason: reason.into(),
-        at,
-        records,
-    };
     let mut left: Vec<_> = (read.unwrap_or_default().skipped.iter())
         .map(|s| skipped(s.code, s.reason, format!("record {}", s.first), s.records))
         .collect();

@@ -27,6 +27,38 @@ const CTIP: &str = concat!(
     "\n",
 );
 
+/// A report in another spelling stays a text, with what is in it, and is told to be no report.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_looks_like_a_report_is_told() {
+    let keep = tempfile::tempdir().unwrap();
+    let (options, _clock) = options(&keep.path().join("home"));
+    let node = init(&options).await;
+    let folder = keep.path().join("reports");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, head) in [
+        ("1", "\"timestamp\";\"src_ip\";\"infection\""),
+        ("2", "timestamp,machine,infection"),
+        ("3", "src_ip,timestamp,infection"),
+        ("4", "a note, of a timestamp, and no table"),
+    ] {
+        std::fs::write(folder.join(format!("{name}.csv")), format!("{head}\nnothing\n")).unwrap();
+    }
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"timestamp\tip\tport\n").unwrap();
+    std::fs::write(folder.join("5.csv.gz"), packed.finish().unwrap()).unwrap();
+    let done = ingest(&node, &[&folder]).await;
+    assert!(done.taken.iter().all(|t| t.kind == ExhibitKind::Text && t.rows == 0), "{done:?}");
+    let why = |n: usize| {
+        done.taken[n].unreadable.iter().map(|l| (l.code.as_str(), l.why.as_str())).collect::<Vec<_>>()
+    };
+    for (n, word) in [(0, "commas"), (1, "without a column"), (2, "first column"), (4, "commas")] {
+        let told = why(n);
+        assert!(matches!(told[..], [("CMT-1475", said)] if said.contains(word)), "{n}: {told:?}");
+    }
+    assert!(why(3).is_empty(), "a text is a text");
+    node.close().await.unwrap();
+}
+
 fn left(taken: &Taken) -> Vec<(&str, &str, u64)> {
     taken.unreadable.iter().map(|l| (l.code.as_str(), l.at.as_str(), l.records)).collect()
 }

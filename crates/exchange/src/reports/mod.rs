@@ -155,6 +155,12 @@ pub fn recognise(head: &[u8]) -> Option<ExhibitKind> {
     }
 }
 
+/// Why a text that looks like a report as CSV is not read as one (code, reason); `None` where it looks like none, or is read.
+pub fn resembles(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    if shadowserver::begins(head) { None } else { shadowserver::resembles(head).map(|why| ("CMT-1475", why)) }
+}
+
 /// Reads a report and hands over its events until its end, or until `on` breaks. Never panics, whatever the bytes; what
 /// cannot be read is counted with its reason and first place, and the rest is read. `None` where the kind is no report.
 pub fn read(

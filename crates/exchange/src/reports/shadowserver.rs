@@ -23,6 +23,9 @@ pub(super) struct Columns {
     host: Option<usize>,
 }
 
+/// Bytes of a first line that are looked at.
+const MOST_HEADER: usize = 8 << 10;
+
 /// What a report calls something that is no bot: who lets others' addresses be spoofed is told too, but is not infected.
 const NO_BOT: &[&[u8]] = &[b"ip-spoofer"];
 
@@ -81,6 +84,29 @@ pub(super) fn begins(head: &[u8]) -> bool {
         return false;
     }
     matches!(Records::new(&mut source).next(), Next::Row(_, row) if Columns::of(&row).is_some())
+}
+
+/// Why what looks like a report is not read, by its first line: it names a time, in columns.
+pub(super) fn resembles(head: &[u8]) -> Option<&'static str> {
+    let line = head.split(|b| *b == b'\n').next()?;
+    let line = std::str::from_utf8(line.get(..MOST_HEADER).unwrap_or(line)).ok()?;
+    let columns = |by: char| -> Vec<String> {
+        line.split(by).map(|c| c.trim().trim_matches('"').to_ascii_lowercase()).collect()
+    };
+    let named = |by: char| Some(columns(by)).filter(|c| c.len() > 2 && c.iter().any(|c| c == "timestamp"));
+    if [';', '\t', '|'].into_iter().any(|by| named(by).is_some()) {
+        return Some(
+            "it looks like a report as CSV whose columns are not parted by commas: write it with commas",
+        );
+    }
+    let columns = named(',')?;
+    let machine = columns.iter().any(|c| matches!(c.as_str(), "src_ip" | "ip" | "http_referer_ip"));
+    Some(match machine {
+        true => "it looks like a report as CSV whose first column is not `timestamp`: put that first",
+        false => {
+            "it looks like a report as CSV without a column `src_ip` or `ip` for the machine: name that so"
+        }
+    })
 }
 
 pub(super) fn read(source: &mut dyn Read, on: &mut dyn FnMut(&Event<'_>) -> ControlFlow<()>) -> Summary {
