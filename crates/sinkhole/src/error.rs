@@ -117,14 +117,22 @@ pub enum SinkholeError {
         why: String,
     },
     /// A plan has nothing for a sinkhole of ours.
-    #[error("plan `{plan}` has no sinkhole action of this partner under an authority that is here")]
+    #[error("plan `{plan}` gives no sinkhole to `{home}`, whose home this is: {why}")]
     #[diagnostic(
         code("CMT-1410"),
-        help("`comity plan --show PLAN` lists the actions; ingest the authority and plan again")
+        help(
+            "`comity plan --show {plan}` lists each action with whose it is and under which authority; others get their orders by \
+             `comity act {plan}` and run the sinkhole from a home of their own; for one of `{home}`, ingest an authority of its \
+             own and plan again"
+        )
     )]
     NoAction {
         /// The plan.
         plan: String,
+        /// Whose home it is.
+        home: String,
+        /// Why there is none, and whose the others are.
+        why: String,
     },
     /// A file of victims is not the one that its log names.
     #[error("`{}` is not what the log of its segment says: {why}", path.display())]

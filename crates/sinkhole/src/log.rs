@@ -46,8 +46,10 @@ pub struct Head {
 /// What a check of a folder found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
-    /// Segments.
+    /// Segments that are here.
     pub segments: u64,
+    /// Segments that ended and are here no more: they were taken in, or removed.
+    pub gone: u64,
     /// Batches in them.
     pub batches: u64,
     /// Lines of hits in them.
@@ -143,7 +145,9 @@ fn verified(path: &Path) -> Result<Whole, SinkholeError> {
 pub fn check(folder: &Path) -> Result<Checked, SinkholeError> {
     let head = head(folder)?;
     let all = segments(folder)?;
-    let mut out = Checked { chain: head.chain.clone(), ..Checked::default() };
+    let here = all.iter().filter(|(n, _)| *n <= head.segment).count() as u64;
+    let gone = head.segment.saturating_sub(here);
+    let mut out = Checked { gone, chain: head.chain.clone(), ..Checked::default() };
     let broken = |path: &Path, why: &str| SinkholeError::Chain { path: path.to_owned(), why: why.into() };
     let mut before: Option<(u64, [u8; 32])> = None;
     for (i, (number, path)) in all.iter().enumerate() {

@@ -240,6 +240,12 @@ pub struct Analyze {
     /// The day whose generated names are known, a week before and after included [default: today]
     #[arg(long, value_name = "YYYY-MM-DD", requires = "names")]
     pub on: Option<terms::Day>,
+    /// Of `--names`: print only what looks generated.
+    #[arg(long, requires = "names")]
+    pub generated: bool,
+    /// Of `--names`: print only what has at least this score, 0 to 1.
+    #[arg(long, value_name = "X", requires = "names", value_parser = share)]
+    pub min_score: Option<f32>,
 }
 
 /// `comity assess`
@@ -484,6 +490,12 @@ pub struct Act {
     /// Address that a sinkhole listens on and answers with (repeatable).
     #[arg(long, value_name = "IP", required_if_eq("what", "sinkhole"))]
     pub address: Vec<std::net::IpAddr>,
+    /// `sinkhole`: keep its bots' addresses so that they can be told, under this agreement in force or authority to notify.
+    #[arg(long, value_name = "ID", requires = "erase")]
+    pub notify_ground: Option<String>,
+    /// `sinkhole`: from when on no address may be here any more.
+    #[arg(long, value_name = "DATE", requires = "notify_ground")]
+    pub erase: Option<Timestamp>,
     /// Folder for the packages, or the configurations.
     #[arg(long, value_name = "DIR", default_value = "packages")]
     pub out: PathBuf,
@@ -502,6 +514,11 @@ pub struct Act {
     /// `notify`: note that this notice came back.
     #[arg(long, value_name = "NOTICE")]
     pub bounced: Option<String>,
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let wanted = text.parse().ok().filter(|x| (0.0..=1.0).contains(x));
+    wanted.ok_or_else(|| "write a number from 0 to 1, as 0.9".to_owned())
 }
 
 fn dated(text: &str) -> Result<(Timestamp, PathBuf), String> {
@@ -589,6 +606,9 @@ pub struct Measure {
     /// Different bots per channel and country from daily roll-ups, which are brought up to date first.
     #[arg(long, conflicts_with = "plan")]
     pub rolled: bool,
+    /// `--rolled`: print at most this many rows, those with most bots first; --json prints all [default: a screen]
+    #[arg(long, value_name = "N", requires = "rolled")]
+    pub top: Option<usize>,
     /// How many of the machines infected at the hour still are, in every country and network.
     #[arg(long, requires = "plan", conflicts_with = "notices")]
     pub survival: bool,

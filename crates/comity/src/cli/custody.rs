@@ -1,7 +1,7 @@
 //! The verbs of `case` about evidence itself: holds, retention, erasure, admission, disclosure, packages, time stamps, people.
 
 use super::args::{CaseVerb, Grounds};
-use super::out::{Out, Table, counted, short};
+use super::out::{Out, Table, counted, short, telling};
 use super::{Done, Outcome};
 use crate::node::Node;
 use crate::node::disclose::Schedule;
@@ -103,6 +103,8 @@ fn holds(all: &[KeptHold], out: &mut Out) {
 
 fn retention(all: &[Retained], out: &mut Out) -> Outcome {
     let mut table = Table::new(&["release", "from", "erase by", "stands", "exhibits"]);
+    // Ids begin with the time: what was released together looks alike in its first digits.
+    let digits = telling(all.iter().map(|one| one.release.as_str()));
     for one in all {
         out.object(one);
         let stands = match (one.standing, &one.hold) {
@@ -113,7 +115,7 @@ fn retention(all: &[Retained], out: &mut Out) -> Outcome {
         };
         let exhibits = one.exhibits.len() + one.also_ours.len();
         table.row([
-            short(&one.release),
+            one.release.as_str().chars().take(digits).collect(),
             one.from.to_string(),
             one.erase_by.to_string(),
             stands,

@@ -50,14 +50,14 @@ pub async fn list(node: &Node, args: &Analyze, out: &mut Out) -> Result<(), Faul
         None => &[
             "withheld",
             "configuration",
+            "beacon",
+            "generated-names",
+            "activity",
             "family",
             "rule-match",
             "active-content",
             "capability",
             "text",
-            "beacon",
-            "generated-names",
-            "activity",
             "account",
             "similar",
             "shared-code",
@@ -113,7 +113,13 @@ async fn show(node: &Node, kind: &str, top: usize, out: &mut Out) -> Result<(), 
 /// One table of findings, which are in the order in which they are told.
 fn tell(kind: &str, heading: &str, found: &[Finding], top: usize, out: &mut Out) {
     out.heading(heading);
-    let mut table = Table::new(columns(kind));
+    let mut names = columns(kind).to_vec();
+    // The ranking of command and control has a scale of its own; what other questions give is none of it.
+    if let (Some(name), true) = (names.get_mut(1), kind == "beacon" && !found.iter().all(threat::is_command))
+    {
+        *name = "strength";
+    }
+    let mut table = Table::new(&names);
     let rows = match kind {
         "configuration" => configurations(found),
         "activity" => activity(found),
@@ -199,7 +205,9 @@ fn heading(kind: &str) -> &'static str {
         "active-content" => "What documents and containers would do, or hide, when opened:",
         "beacon" => "Remote endpoints called like command and control, most likely first:",
         "generated-names" => "Hosts that ask for generated names:",
-        "activity" => "Channels with bots seen on them, and the busiest day of each:",
+        "activity" => {
+            "Channels with bots seen on them; counted are the different bots seen on the busiest day of each:"
+        }
         "account" => "Accounts through which money moved:",
         "similar" => "Samples that are alike, nearest first:",
         "rule-match" => "Rules that fired:",
@@ -217,7 +225,7 @@ fn heading(kind: &str) -> &'static str {
 fn columns(kind: &str) -> &'static [&'static str] {
     match kind {
         "configuration" => &["id", "family", "samples", "campaign", "channels"],
-        "beacon" => &["id", "score", "remote", "why"],
+        "beacon" => &["id", "c2 score", "remote", "why"],
         "generated-names" => &["id", "host", "names", "not there", "such as"],
         "activity" => &["id", "channel", "days", "busiest", "bots then", "where"],
         "unreadable" => &["id", "times", "code", "why"],

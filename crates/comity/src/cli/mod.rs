@@ -150,7 +150,7 @@ fn begin(cli: &Cli, out: &mut Out) -> Done {
         Verb::Analyze(args) if args.cluster.is_some() => {
             return args.cluster.as_ref().map_or(Ok(Outcome::Done), |list| clustered::cluster(list, out));
         }
-        Verb::Analyze(Analyze { names: Some(list), on, .. }) => return named::names(list, *on, out),
+        Verb::Analyze(args @ Analyze { names: Some(list), .. }) => return named::names(list, args, out),
         Verb::Verify(args::Verify { verb: Some(args::VerifyVerb::Sinkhole { folder }), .. }) => {
             return serve::check(folder, out);
         }

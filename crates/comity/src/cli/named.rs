@@ -2,9 +2,11 @@
 //!
 //! Here: reading the list, the days that are asked about, writing the answer. Elsewhere: the algorithms
 //! (`botnet::generated`), the look of a name (`botnet::lexical`).
+//! Of a URL its host is judged. A first line that only says what the column holds is left out, and said.
 //! A family is told where its algorithm makes exactly this name on one of the days; a look alone tells none.
 //! Bounds: a line of [`MOST_LINE`] bytes; any number of lines, one at a time.
 
+use super::args::Analyze;
 use super::errors::Fault;
 use super::out::{Out, counted, cut};
 use super::{Done, Outcome};
@@ -16,7 +18,6 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use terms::Day;
 
 /// Bytes of a line: a name has 253 at most (RFC 1035, section 2.3.4), a line of a list may say more behind it.
 const MOST_LINE: u64 = 4096;
@@ -24,6 +25,24 @@ const MOST_LINE: u64 = 4096;
 const AROUND: i32 = 7;
 /// Reasons that people get, the weightiest; programs get all.
 const REASONS: usize = 2;
+
+/// First lines that name a column and are no name.
+const HEADERS: [&str; 14] = [
+    "domain",
+    "domains",
+    "domain_name",
+    "domainname",
+    "name",
+    "names",
+    "host",
+    "hosts",
+    "hostname",
+    "fqdn",
+    "query",
+    "qname",
+    "url",
+    "urls",
+];
 
 /// What is said of one name (`comity.name/1`).
 #[derive(Debug, Serialize)]
@@ -41,13 +60,14 @@ struct Named<'a> {
 }
 
 /// Judges every name of a list (`-`: standard input) and prints a line for each.
-pub fn names(path: &Path, on: Option<Day>, out: &mut Out) -> Done {
-    let on = on.unwrap_or_else(|| SystemClock.now().day());
+pub fn names(path: &Path, args: &Analyze, out: &mut Out) -> Done {
+    let on = args.on.unwrap_or_else(|| SystemClock.now().day());
     let window = on.plus(-AROUND)..=on.plus(AROUND);
     let index = Index::over(window.clone())
         .map_err(|e| Fault::Usage { what: e.to_string(), help: "ask about another day with --on".into() })?;
     let mut lines = open(path)?;
     let (mut line, mut judged, mut generated, mut known, mut unread) = (Vec::new(), 0u64, 0u64, 0u64, 0u64);
+    let mut first = true;
     while let Some(whole) = next(&mut lines, &mut line).map_err(|e| NodeError::file("reading", path, e))? {
         let text = String::from_utf8_lossy(&line);
         let name = text.trim().trim_start_matches('\u{feff}');
@@ -55,6 +75,11 @@ pub fn names(path: &Path, on: Option<Day>, out: &mut Out) -> Done {
         if whole && (name.is_empty() || name.starts_with('#')) {
             continue;
         }
+        if std::mem::take(&mut first) && HEADERS.iter().any(|h| name.eq_ignore_ascii_case(h)) {
+            out.talk(format!("the first line, `{name}`, names a column and is left out"));
+            continue;
+        }
+        let name = host(name);
         if !whole || name.len() > 253 {
             unread += 1;
             out.talk(format!("a line of more than a name's length is left out: {}", cut(name, 40)));
@@ -64,7 +89,10 @@ pub fn names(path: &Path, on: Option<Day>, out: &mut Out) -> Done {
         judged += 1;
         generated += u64::from(said.generated);
         known += u64::from(said.family.is_some());
-        tell(&said, out);
+        let wanted = said.score >= args.min_score.unwrap_or(0.0) && (said.generated || !args.generated);
+        if wanted {
+            tell(&said, out);
+        }
     }
     out.talk(format!(
         "{}: {generated} look generated, {known} of them made by a known algorithm on a day from {} to {}",
@@ -79,7 +107,10 @@ fn judge<'a>(name: &'a str, index: &Index) -> Named<'a> {
     let look = lexical::judge(name);
     let schema = "comity.name/1";
     let Some(known) = index.recognise(name).into_iter().next() else {
-        let lexical::Verdict { score, generated, confidence, reasons, .. } = look;
+        let lexical::Verdict { score, generated, confidence, mut reasons, .. } = look;
+        if reasons.is_empty() {
+            reasons.push(unjudged(name).to_owned());
+        }
         return Named { schema, name, score, generated, family: None, confidence, reasons };
     };
     let days = if known.first == known.last {
@@ -91,6 +122,26 @@ fn judge<'a>(name: &'a str, index: &Index) -> Named<'a> {
         vec![format!("the algorithm of {} (seed {}) makes this name {days}", known.family, known.seed)];
     reasons.extend(look.reasons);
     Named { schema, name, score: 1.0, generated: true, family: Some(known.family), confidence: 99, reasons }
+}
+
+/// The host of a URL, or of what is written like one; a name stays as it is.
+fn host(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    match host.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') && port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => host,
+    }
+}
+
+/// Why nothing is said of a name.
+fn unjudged(name: &str) -> &'static str {
+    if name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
+        "an address and no name"
+    } else {
+        "too short to tell: fewer than three characters of its own"
+    }
 }
 
 fn tell(said: &Named<'_>, out: &mut Out) {

@@ -14,6 +14,7 @@ use crate::node::measure::{MeasureReport, PopulationReport};
 use crate::node::plan::{PlanOptions, PlanReport};
 use crate::node::rollups::RolledUp;
 use crate::node::sinkhole::Wanted;
+use sinkhole::Notification;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use takedown::{Action, Basis, Blocked, Floor, Plan};
@@ -60,6 +61,10 @@ fn told(report: &PlanReport, out: &mut Out) {
     let plan = &report.plan;
     out.line(format!("plan {} for case {}, all at {}", plan.id, report.case, plan.hour));
     out.paragraph(0, &format!("{}.", report.situation.counted.join("; ")));
+    out.paragraph(
+        0,
+        "Counted here are the bots of this case's threats that were infected at some time within these days, not on one day.",
+    );
     actions(&plan.actions, out);
     notifications(plan, out);
     blocked(&plan.blocked, out);
@@ -217,8 +222,12 @@ pub async fn act(meant: &Meant, args: &Act, out: &mut Out) -> Done {
 
 /// The configurations of a plan's sinkholes, written or, dry, shown.
 async fn sinkholes(node: &Node, args: &Act, out: &mut Out) -> Done {
-    let wanted =
-        Wanted { contact: args.contact.clone().unwrap_or_default(), addresses: args.address.clone() };
+    let telling = args.notify_ground.clone().zip(args.erase);
+    let wanted = Wanted {
+        contact: args.contact.clone().unwrap_or_default(),
+        addresses: args.address.clone(),
+        notification: telling.map(|(ground, erase)| Notification { ground, erase }),
+    };
     for config in node.sinkholes_of(&args.plan, &wanted).await? {
         let text = config.write().map_err(NodeError::from)?;
         let file = args.out.join(format!("{}.toml", config.id));
@@ -301,7 +310,7 @@ pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
         let report = node.rolled_up(args.from, args.until).await?;
         drop(bar);
         out.object(&report);
-        rolled(&report, out);
+        rolled(&report, args.top.unwrap_or(SHOWN), out);
     } else {
         let report = node.population(args.from, args.until).await?;
         drop(bar);
@@ -312,13 +321,24 @@ pub async fn measure(meant: &Meant, args: &Measure, out: &mut Out) -> Done {
     Ok(Outcome::Done)
 }
 
-fn rolled(report: &RolledUp, out: &mut Out) {
+fn rolled(report: &RolledUp, top: usize, out: &mut Out) {
     let mut table = Table::new(&["channel", "country", "bots", "sightings"]);
-    for c in &report.channels {
+    let mut rows: Vec<_> = report.channels.iter().collect();
+    // In the order of the report where as many bots were seen.
+    rows.sort_by_key(|c| std::cmp::Reverse(c.bots));
+    for c in rows.iter().take(top) {
         table.row([c.channel.clone(), c.place.clone(), count(c.bots), count(c.sightings)]);
     }
     out.table(&table);
-    out.line(format!("{} different bots by their pseudonyms, each month apart", count(report.bots)));
+    more(rows.len(), top, out);
+    out.paragraph(
+        0,
+        &format!(
+            "{} different bots by their pseudonyms, each month apart: everybody who was seen on any of the days, not how many \
+             were infected at one time (`comity measure` estimates that)",
+            count(report.bots)
+        ),
+    );
     if report.anew {
         out.talk("a file that the roll-ups covered is gone: they were made anew");
     }
@@ -371,6 +391,11 @@ fn population(report: &PopulationReport, out: &mut Out) {
         report.until,
         count(e.seen)
     ));
+    out.paragraph(
+        0,
+        "counted is how many are infected on a day, in the mean of these days, also those that were not seen; \"seen\" is \
+         everybody who was, on any of them",
+    );
     out.paragraph(0, &format!("method: {}", e.method));
     e.reasons.iter().for_each(|r| out.paragraph(2, r));
     let mut labels = Table::new(&["botnet", "bots seen"]);

@@ -326,6 +326,15 @@ pub fn short(id: impl ToString) -> String {
     id.to_string().chars().take(12).collect()
 }
 
+/// How many first digits tell these ids apart; no fewer than [`short`] shows.
+pub fn telling<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
+    let mut all: Vec<&str> = ids.collect();
+    all.sort_unstable();
+    all.dedup();
+    let common = |(a, b): (&&str, &&str)| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count() + 1;
+    all.iter().zip(all.iter().skip(1)).map(common).max().unwrap_or(0).max(12)
+}
+
 /// A number with commas: 1,234,567.
 pub fn count(n: impl Into<u64>) -> String {
     let digits = n.into().to_string();
@@ -372,6 +381,16 @@ mod tests {
         assert_eq!((counted(1u64, "bot"), counted(0u64, "bot")), ("1 bot".to_owned(), "0 bots".to_owned()));
         assert_eq!((bytes(1023), bytes(1536)), ("1023 B".to_owned(), "1.5 KiB".to_owned()));
         assert_eq!(money(123_456), "1,234.56");
+    }
+
+    #[test]
+    fn ids_that_begin_alike_are_shown_until_they_differ() {
+        let alike = ["notice-0199a1b2-7c31-1", "notice-0199a1b2-7c32-2", "victims-s-1"];
+        let digits = telling(alike.into_iter());
+        let shown: std::collections::BTreeSet<String> =
+            alike.iter().map(|id| id.chars().take(digits).collect()).collect();
+        assert_eq!((digits, shown.len()), (20, 3));
+        assert_eq!((telling(["a", "b"].into_iter()), telling(std::iter::empty())), (12, 12));
     }
 
     #[test]

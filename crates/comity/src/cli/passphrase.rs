@@ -26,7 +26,8 @@ pub enum Wanted {
 }
 
 fn locked(why: impl Into<String>) -> Fault {
-    NodeError::Locked { why: why.into() }.into()
+    let mend = "set COMITY_PASSPHRASE, give --passphrase-file, or run the command on a terminal";
+    NodeError::Locked { why: why.into(), mend }.into()
 }
 
 /// The passphrase, asked for where nothing states it.

@@ -179,11 +179,23 @@ pub fn check(folder: &Path, out: &mut Out) -> Done {
     let checked = sinkhole::log::check(folder).map_err(crate::node::error::NodeError::from)?;
     out.object(&serde_json::json!({ "schema": "comity.sinkhole-checked/1", "log": checked }));
     out.line(format!(
-        "the chain holds: {}, {} in {} batches",
+        "the chain holds: {} here, {} in {} batches",
         counted(checked.segments, "segment"),
         counted(checked.lines, "line"),
         checked.batches
     ));
+    match (checked.gone, checked.segments) {
+        (0, 0) => out.line("nothing was logged yet"),
+        (0, _) => {}
+        (n, _) => out.paragraph(
+            0,
+            &format!(
+                "{} ended and went from here, as a running sinkhole takes them in: as exhibits they are checked by `comity \
+                 verify`. The chain goes on behind the last of them",
+                counted(n, "segment")
+            ),
+        ),
+    }
     if checked.torn > 0 {
         out.line(format!(
             "{} bytes behind the last whole batch: never acknowledged, cut off at the next start",

@@ -9,10 +9,10 @@ use crate::node::measure::MeasureReport;
 /// Countries and networks with most machines first, at most `most` of each. Exit code 7 where the data cannot tell.
 pub(super) fn told(report: &MeasureReport, most: usize, out: &mut Out) -> Outcome {
     if let Some(watched) = &report.watched {
-        out.paragraph(0, &format!("watch for a botnet that comes back: {}", watched.why));
+        out.paragraph(0, &watched.why);
     }
     if let Some(why) = &report.not_watched {
-        out.paragraph(0, &format!("no watch for a botnet that comes back: {why}"));
+        out.paragraph(0, &format!("no alarm of resurgence can be raised: {why}"));
     }
     let Some(survival) = &report.survival else {
         let why = report.no_survival.as_deref().unwrap_or("it was measured before this was told");

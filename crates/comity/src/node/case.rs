@@ -43,16 +43,22 @@ fn missing(id: &str) -> NodeError {
 
 impl Node {
     /// Opens a case on threats, with everything these rest on. Its id is the title as a slug; with a short random part
-    /// where that is taken. A first note says what partners answered about its channels, whether another case is about
+    /// where another title has the same. A title names one case. A first note says what partners answered about its channels, whether another case is about
     /// the same, and that partners are to be asked before anything is planned.
     ///
     /// # Errors
-    /// CMT-1123 for a threat that is not kept here (run `comity assess`), CMT-0702 for a title that is empty.
+    /// CMT-1123 for a threat that is not kept here (run `comity assess`), CMT-0702 for a title that is empty, CMT-1133
+    /// where a case of this title is here.
     pub async fn case_open(&self, title: &str, threats: &[ThreatId]) -> Result<Case, NodeError> {
         let now = self.ruling_clock.ruling_time(&self.state).await?;
         let chosen = self.chosen(threats).await?;
         let findings = self.standing().await?;
         let others = self.case_list().await?;
+        let same = |c: &&ListedCase| c.title.trim().eq_ignore_ascii_case(title.trim());
+        if let Some(case) = others.iter().find(same) {
+            let closed = case.state == CaseState::Closed;
+            return Err(NodeError::CaseThere { title: case.title.clone(), id: case.id.to_string(), closed });
+        }
         let case = Case::open(self.free_id(title).await?, title, now)?;
         let mut case = gathered(&case, &chosen, &findings)?;
         case = case.with(&CaseEvent::Assigned { person: self.person.clone(), role: Role::Analyst })?;

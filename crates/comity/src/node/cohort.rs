@@ -271,10 +271,13 @@ pub(super) fn watch(days: &[(Day, u64)]) -> Result<Watched, String> {
     let last = rest.last().map_or(0, |(_, n)| *n);
     let (mean, between) = (watch.quiet(), watch.days_between_false_alarms());
     let first = quiet.first().map_or_else(Day::default, |(d, _)| *d);
-    let rings = if since.is_some() { "rings" } else { "does not ring" };
+    let raised = match since {
+        Some(day) => format!("an alarm of resurgence is raised since {day}"),
+        None => "no alarm of resurgence is raised".to_owned(),
+    };
     let why = format!(
-        "the sum over days {rings}: {mean:.0} bots could be commanded on a day from {first} on ({QUIET} days), {last} on the last \
-         day; it rings falsely once in {between:.0} days"
+        "{raised}: {last} bots could be commanded on the last day, {mean:.0} a day in the {QUIET} days from {first} on; without \
+         cause it would be raised about once in {between:.0} days"
     );
     Ok(Watched { quiet: mean, between, days, since, why })
 }
@@ -338,8 +341,10 @@ mod tests {
         let days = |counts: &[u64]| counts.iter().zip(11..).map(|(n, d)| (Day(d), *n)).collect::<Vec<_>>();
         let back = watch(&days(&[20, 22, 19, 21, 18, 20, 21, 44, 47, 50])).unwrap();
         assert!(back.since.is_some_and(|d| (Day(18)..=Day(20)).contains(&d)), "{back:?}");
+        assert!(back.why.starts_with("an alarm of resurgence is raised since 19"), "{}", back.why);
         let calm = watch(&days(&[20, 22, 19, 21, 18, 20, 23, 19, 21, 20])).unwrap();
         assert_eq!((calm.since, calm.days.len()), (None, 5));
+        assert!(calm.why.starts_with("no alarm of resurgence is raised: 20 bots"), "{}", calm.why);
         // None at all is quiet, too.
         assert_eq!(watch(&days(&[0; 9])).unwrap().since, None);
         assert!(watch(&days(&[1, 1, 1, 1, 1])).unwrap_err().starts_with("5 days"));

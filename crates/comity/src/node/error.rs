@@ -365,13 +365,29 @@ pub enum NodeError {
     },
     /// A passphrase is needed.
     #[error("the keys of this home are locked: {why}")]
-    #[diagnostic(
-        code("CMT-1131"),
-        help("set COMITY_PASSPHRASE, give --passphrase-file, or run the command on a terminal")
-    )]
+    #[diagnostic(code("CMT-1131"), help("{mend}"))]
     Locked {
         /// Why.
         why: String,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// A case of this title is here.
+    #[error("a case with the title `{title}` is here already{}: `{id}`", if *closed { ", closed" } else { "" })]
+    #[diagnostic(
+        code("CMT-1133"),
+        help(
+            "go on with it (`comity case refresh {id}` gathers what is new, `comity case reopen {id}` opens a closed one), or \
+             open another under another title"
+        )
+    )]
+    CaseThere {
+        /// Its title.
+        title: String,
+        /// Its id.
+        id: String,
+        /// Whether it is closed.
+        closed: bool,
     },
     /// A drawing or document could not be made.
     #[error("{what}")]

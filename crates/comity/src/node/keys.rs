@@ -87,11 +87,21 @@ fn check_name(name: &str) -> Result<(), NodeError> {
     }
 }
 
+/// What to do where a passphrase does not open a home.
+const WRONG: &str = "give this home's own passphrase: look whether --home or COMITY_HOME names the home you mean, and whether \
+                     COMITY_PASSPHRASE or --passphrase-file still holds another's (they are taken before you are asked; \
+                     letters, case and spaces count). Nobody can reset it: without it restore `keys/` from a backup whose \
+                     passphrase is known";
+/// What to do where a folder of keys is damaged.
+const RESTORE: &str = "restore `keys/` from its backup";
+
 impl Keys {
     /// Makes all keys of a new home for its first person. The passphrase must not be empty.
     pub fn create(folder: &Path, passphrase: &str, person: &PersonId) -> Result<Self, NodeError> {
         if passphrase.is_empty() {
-            return Err(NodeError::Locked { why: "an empty passphrase protects nothing".into() });
+            let mend =
+                "set COMITY_PASSPHRASE to a passphrase, give --passphrase-file, or type one on a terminal";
+            return Err(NodeError::Locked { why: "an empty passphrase protects nothing".into(), mend });
         }
         check_name(&person.0)?;
         let home = Identity::generate();
@@ -129,8 +139,10 @@ impl Keys {
     pub fn open(folder: &Path, passphrase: &str) -> Result<Self, NodeError> {
         let path = folder.join("home.age");
         let wrapped = std::fs::read(&path).map_err(|e| NodeError::file("reading", &path, e))?;
-        let home = secret::unwrap_identity(&wrapped, passphrase)
-            .map_err(|e| NodeError::Locked { why: e.to_string() })?;
+        let home = secret::unwrap_identity(&wrapped, passphrase).map_err(|e| NodeError::Locked {
+            why: format!("the passphrase does not open them ({e})"),
+            mend: WRONG,
+        })?;
         let organisation = read_signing(folder, "organisation", &home)?;
         let node = read_signing(folder, "node", &home)?;
         let sealing = SecretFile::read(&folder.join("sealing.age"), &home)?;
@@ -145,8 +157,8 @@ impl Keys {
             && public.node == shown(&node.verifying_key())
             && public.sealing == sealing.recipient().to_string();
         if !own {
-            let why = "keys/public.json belongs to other keys; restore `keys/` from its backup".into();
-            return Err(NodeError::Locked { why });
+            let why = "keys/public.json belongs to other keys".into();
+            return Err(NodeError::Locked { why, mend: RESTORE });
         }
         Ok(Self { home, organisation, node, sealing, pseudonym: Key::new(Zeroizing::new(master)), public })
     }
@@ -192,7 +204,7 @@ impl Keys {
 }
 
 fn damaged(which: &str) -> NodeError {
-    NodeError::Locked { why: format!("keys/{which}.age holds no such key; restore `keys/` from its backup") }
+    NodeError::Locked { why: format!("keys/{which}.age holds no such key"), mend: RESTORE }
 }
 
 fn write_signing(folder: &Path, name: &str, home: &Recipient, key: &SigningKey) -> Result<(), NodeError> {

@@ -13,7 +13,7 @@ use super::protect::{Geo, pseudonymiser};
 use super::{Node, ingest};
 use evidence::custody::Act;
 use privacy::{Period, Pseudonymiser};
-use sinkhole::{Config, Custodian, DnsAnswer, Kind, Listen, SinkholeError};
+use sinkhole::{Config, Custodian, DnsAnswer, Kind, Listen, Notification, SinkholeError};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -74,6 +74,8 @@ pub struct Wanted {
     pub contact: String,
     /// Addresses it listens on, and answers with.
     pub addresses: Vec<IpAddr>,
+    /// Under what its bots may be told, and until when; none: no address is kept.
+    pub notification: Option<Notification>,
 }
 
 impl Node {
@@ -107,7 +109,8 @@ impl Node {
     /// The configurations that a plan's sinkhole actions of this partner make: one for each authority.
     ///
     /// # Errors
-    /// CMT-1123 no such plan, CMT-1410 where no such action has an authority in force.
+    /// CMT-1123 no such plan, CMT-1410 where no such action has an authority in force, CMT-1413 where its bots are to be
+    /// told and nothing allows that.
     pub async fn sinkholes_of(&self, plan_id: &str, wanted: &Wanted) -> Result<Vec<Config>, NodeError> {
         let kept = self.kept_plan(plan_id).await?;
         let plan = &kept.report.plan;
@@ -122,15 +125,39 @@ impl Node {
         let mut out = Vec::new();
         for (id, targets) in by {
             let Some(authority) = all.iter().find(|a| a.id == id) else { continue };
-            out.push(self.sinkhole_under(plan.id.as_str(), authority, &targets, wanted)?);
+            out.push(self.sinkhole_under(plan.id.as_str(), authority, &targets, wanted).await?);
         }
         if out.is_empty() {
-            return Err(SinkholeError::NoAction { plan: plan_id.to_owned() }.into());
+            return Err(self.no_sinkhole(plan).into());
         }
         Ok(out)
     }
 
-    fn sinkhole_under(
+    /// Why there is nothing to configure, and whose the plan's sinkholes are.
+    fn no_sinkhole(&self, plan: &takedown::Plan) -> SinkholeError {
+        let sinkholes = || plan.actions.iter().filter(|a| a.instrument == Instrument::Sinkhole);
+        let mut whose: BTreeMap<String, u64> = BTreeMap::new();
+        for action in sinkholes() {
+            let of = match (&action.partner, &action.member) {
+                (partner, Some(member)) => format!("{partner}/{member}"),
+                (partner, None) => partner.to_string(),
+            };
+            *whose.entry(of).or_default() += 1;
+        }
+        let named: Vec<String> = whose.iter().map(|(of, n)| format!("{of} ({n})")).collect();
+        let why = match (named.is_empty(), sinkholes().any(|a| a.partner == self.partner)) {
+            (true, _) => "the plan has no sinkhole action at all".to_owned(),
+            (_, true) => "the authority for it is still to be obtained, or is not in this home".to_owned(),
+            (_, false) => format!("its sinkhole actions and their authorities are of {}", named.join(", ")),
+        };
+        SinkholeError::NoAction { plan: plan.id.to_string(), home: self.partner.to_string(), why }
+    }
+
+    /// The configuration of one authority's sinkhole, for these targets of a plan.
+    ///
+    /// # Errors
+    /// CMT-1401 for what cannot be done, CMT-1413 where its bots are to be told and nothing allows that.
+    pub async fn sinkhole_under(
         &self,
         plan: &str,
         authority: &Authority,
@@ -173,12 +200,17 @@ impl Node {
             raw: Default::default(),
             limits: Default::default(),
             payloads: Default::default(),
-            notification: None,
+            notification: wanted.notification.clone(),
             listen: kinds.into_iter().flat_map(at).collect(),
             family: Vec::new(),
         };
-        // Read as a sinkhole will read it.
-        Ok(Config::read(&config.write()?)?)
+        // Read as a sinkhole will read it; and whether victims may be told is said now, not only when it begins.
+        let config = Config::read(&config.write()?)?;
+        if let Some(n) = &config.notification {
+            let now = self.ruling_clock.ruling_time(&self.state).await?;
+            self.may_tell(&config, &n.ground, n.erase, now).await?;
+        }
+        Ok(config)
     }
 
     /// Takes in the segments of a sinkhole's log that ended, and the bodies it kept, and removes them there once they are

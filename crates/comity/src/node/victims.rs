@@ -116,7 +116,7 @@ impl Node {
 
     /// An agreement in force that has victims told, or an authority to notify or seize that names all of it; neither for longer
     /// than it says itself.
-    async fn may_tell(
+    pub(super) async fn may_tell(
         &self,
         config: &Config,
         ground: &str,
@@ -124,6 +124,9 @@ impl Node {
         now: Timestamp,
     ) -> Result<(), NodeError> {
         let refuse = |why: String| SinkholeError::Ground { ground: ground.to_owned(), why };
+        if erase <= now {
+            return Err(refuse(format!("the day of erasure, {erase}, has passed")).into());
+        }
         let agreements = self.agreements().await?;
         if let Some(signed) = agreements.in_force(now).find(|s| s.agreement().id().as_str() == ground) {
             let days = signed.agreement().notification_days().ok_or_else(|| {

@@ -170,7 +170,7 @@ fn what_a_broken_environment_is_told() {
     let right = made.folder.path().join("right");
     fs::write(&right, format!("{PASSPHRASE}\n")).unwrap();
     for (name, value, code, told) in [
-        ("COMITY_PASSPHRASE", "not the passphrase", 1, "error[CMT-1131]"),
+        ("COMITY_PASSPHRASE", "not the passphrase", 1, "look whether --home"),
         ("COMITY_PASSPHRASE", "", 1, "COMITY_PASSPHRASE"),
         ("COMITY_PASSPHRASE_FILE", wrong.to_str().unwrap(), 1, "CMT-1131"),
         ("COMITY_PASSPHRASE_FILE", right.to_str().unwrap(), 0, ""),

@@ -34,6 +34,8 @@ pub async fn case_with(node: &Node, more: &[(&str, &[u8])]) -> (String, Vec<Exhi
     node.analyze(&|_| ()).await.unwrap();
     let threats = node.assess().await.unwrap();
     let case = node.case_open("Harbour lights", &[threats[0].id.clone()]).await.unwrap().id.to_string();
+    let again = node.case_open(" harbour Lights", &[threats[0].id.clone()]).await.unwrap_err().to_string();
+    assert!(again.contains("is here already") && again.contains(&case), "{again}");
     let mut ids = vec![sample];
     for (name, bytes) in more {
         ids.push(seal(node, name, bytes, &house).await);

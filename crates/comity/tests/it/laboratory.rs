@@ -448,7 +448,7 @@ fn names_of_a_list_are_judged_without_a_home() {
     let made = corebot.names(&corebot.seeds[0], day).unwrap().next_name().unwrap().to_owned();
     let list = folder.path().join("names.txt");
     let long = "x".repeat(9000);
-    std::fs::write(&list, format!("# a list\n{made}\nen.wikipedia.org\n{long}\n\nxkqzvwjhbtrqpm.info"))
+    std::fs::write(&list, format!("# a list\ndomain\n{made}\nhttps://u@en.wikipedia.org:8443/domain?a=b\n{long}\n\nxkqzvwjhbtrqpm.info"))
         .unwrap();
     let run = |more: &[&str]| {
         let done = support::comity(&folder.path().join("nowhere"))
@@ -465,10 +465,21 @@ fn names_of_a_list_are_judged_without_a_home() {
     assert!(all.iter().all(|v| v["schema"] == "comity.name/1"));
     assert_eq!((&all[0]["family"], &all[0]["generated"]), (&"corebot".into(), &true.into()));
     assert_eq!((&all[1]["family"], &all[1]["generated"]), (&serde_json::Value::Null, &false.into()));
+    assert_eq!(all[1]["name"], "en.wikipedia.org", "of a URL its host, and the header is no name");
     assert_eq!((&all[2]["family"], &all[2]["generated"]), (&serde_json::Value::Null, &true.into()));
     // On another day nobody's algorithm makes it, and people get a line for each.
     let (_, said) = run(&["--on", "2020-01-01"]);
     assert!(!said.contains("corebot") && said.lines().count() == 3, "{said}");
+    let (_, said) = run(&["--on", "2026-11-20", "--generated"]);
+    assert!(!said.contains("wikipedia") && said.lines().count() == 2, "{said}");
+    let (_, said) = run(&["--on", "2026-11-20", "--min-score", "1"]);
+    assert!(said.contains("corebot") && said.lines().count() == 1, "{said}");
+    assert_eq!(run(&["--min-score", "2"]).0, Some(2));
+    // Of what is too short to be judged it is said why; a word for a column further down is a name.
+    std::fs::write(&list, "x.com\n192.0.2.1\ndomain\n").unwrap();
+    let (code, said) = run(&[]);
+    assert!(code == Some(0) && said.contains("too short") && said.contains("an address"), "{said}");
+    assert_eq!(said.lines().count(), 3, "{said}");
 }
 
 #[test]

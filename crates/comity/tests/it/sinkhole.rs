@@ -135,6 +135,9 @@ async fn a_seized_name_is_asked_a_bot_checks_in_and_is_counted() {
     );
     let verified = comity(&dir).args(["verify"]).output().unwrap();
     assert!(verified.status.success(), "{}", said(&verified));
+    let chain = comity(&dir).args(["verify", "sinkhole"]).arg(served.log()).output().unwrap();
+    let told = String::from_utf8_lossy(&chain.stdout).into_owned();
+    assert!(told.contains("0 segments here") && told.contains("1 segment ended and went"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use comity::demo::Operation;
 use comity::node::Node;
 use comity::node::error::NodeError;
 use comity::node::share::What;
+use comity::node::sinkhole::Wanted;
 use comity::store::{exhibits, findings};
 use exercise::{Spec, Truth};
 use std::collections::BTreeSet;
@@ -105,6 +106,12 @@ async fn one_operation_from_the_first_exhibit_to_the_measured_dismantling() -> R
     }
 
     // Everybody gets a package of their own.
+    // Its sinkholes are not the company's: it is told whose they are.
+    let wanted =
+        Wanted { contact: "abuse@company.example".into(), addresses: Vec::new(), notification: None };
+    let theirs = operation.company.sinkholes_of(plan.id.as_str(), &wanted).await.err().map(|e| e.to_string());
+    let theirs = theirs.unwrap_or_default();
+    assert!(theirs.contains("of police/") && theirs.contains("region/"), "{theirs}");
     let acted = operation.act(plan.id.as_str()).await?;
     assert!(acted.packages.len() >= 4, "{:?}", acted.packages.len());
     // A court needs none of our programs to check one.

@@ -6,6 +6,7 @@ use comity::node::error::NodeError;
 use comity::node::ingest::{Manner, Source};
 use comity::node::notify::Wish;
 use comity::node::retain::Standing;
+use comity::node::sinkhole::Wanted;
 use serde_json::json;
 use sinkhole::{Config, Home, Kind, Sinkhole};
 use std::collections::BTreeSet;
@@ -112,6 +113,45 @@ fn holds(folder: &Path, bytes: &[u8]) -> Option<std::path::PathBuf> {
     })
 }
 
+/// What `act PLAN sinkhole` writes is held to the same: it has the section where its ground allows that, else nothing is written.
+async fn written_by_act(node: &Node, plan: &str, name: &str) {
+    let document = json!({
+        "schema": "comity.authority/1", "id": "order-us-7", "issuer": "District Court", "kind": "order", "holder": "company",
+        "member": null, "instrument": "sinkhole", "class": "domain", "targets": [name], "places": ["US"],
+        "offence": "computer-sabotage", "served": "2026-01-05T09:00:00Z", "from": "2026-01-05T00:00:00Z",
+        "until": "2199-01-01T00:00:00Z",
+    });
+    let authority: takedown::Authority = serde_json::from_value(document).unwrap();
+    let wanted = |telling: Option<(&str, &str)>| Wanted {
+        contact: "abuse@company.example".into(),
+        addresses: vec!["192.0.2.53".parse().unwrap()],
+        notification: telling.map(|(ground, erase)| sinkhole::Notification {
+            ground: ground.into(),
+            erase: erase.parse().unwrap(),
+        }),
+    };
+    let with = wanted(Some(("order-us-8", ERASE)));
+    let made = node.sinkhole_under(plan, &authority, &[name], &with).await.unwrap();
+    let kept = Config::read(&made.write().unwrap()).unwrap();
+    assert_eq!(kept.notification, with.notification);
+    let without = node.sinkhole_under(plan, &authority, &[name], &wanted(None)).await.unwrap();
+    assert!(!without.write().unwrap().contains("notification"));
+    for (ground, erase, why) in [
+        ("order-us-7", ERASE, "does not allow to notify or seize"),
+        ("order-us-8", "2199-01-02T00:00:00Z", "before the day of erasure"),
+        ("order-us-8", "2026-01-06T00:00:00Z", "has passed"),
+    ] {
+        let refused =
+            node.sinkhole_under(plan, &authority, &[name], &wanted(Some((ground, erase)))).await.unwrap_err();
+        assert!(refused.ending().code() == 3 && refused.to_string().contains(why), "{refused}");
+    }
+    let none = node.sinkholes_of(plan, &with).await.unwrap_err().to_string();
+    assert!(
+        none.contains("`company`, whose home this is") && none.contains("no sinkhole action at all"),
+        "{none}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn victims_of_an_own_sinkhole_are_told_until_their_day_and_then_nobody_knows_them() {
     let planned: Planned = planned().await;
@@ -141,6 +181,7 @@ async fn victims_of_an_own_sinkhole_are_told_until_their_day_and_then_nobody_kno
         );
     }
     node.for_sinkhole(&config(&name, &telling("company-region", "2026-04-08T00:00:00Z"))).await.unwrap();
+    written_by_act(&node, plan, &name).await;
 
     // Without the section a hit is counted and nobody can be told.
     let without = config(&name, "");
