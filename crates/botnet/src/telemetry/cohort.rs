@@ -1,7 +1,7 @@
 //! A cohort that is followed after an action: what each bot called before and after it, and where it was at home before.
 
+use super::outcome::Names;
 use super::{Calls, Columns, Telemetry, TelemetryError, Window, activity::day};
-use std::collections::HashMap;
 use std::sync::Arc;
 use terms::{Day, Place};
 
@@ -87,7 +87,7 @@ impl Telemetry {
              WHERE bot <> source AND (({then}) OR ({now})) ORDER BY bot, day, channel, botnet, network, place"
         );
         let turn = after.from.day();
-        let mut names: HashMap<String, Arc<str>> = HashMap::new();
+        let mut names = Names::default();
         let mut bot = Bot::default();
         self.each(NAME, &sql, &mut |batch| {
             let c = Columns { name: NAME, batch };
@@ -100,14 +100,7 @@ impl Telemetry {
                 if let Some(text) = c.maybe(3, i)? {
                     bot.label = Some(text.to_owned());
                 }
-                let name = match names.get(key) {
-                    Some(known) => Arc::clone(known),
-                    None => {
-                        let name: Arc<str> = Arc::from(key);
-                        names.insert(key.to_owned(), Arc::clone(&name));
-                        name
-                    }
-                };
+                let name = names.of(key);
                 let on = Day(i32::try_from(c.int(1, i)?).unwrap_or(i32::MAX));
                 if on < turn {
                     bot.before = true;

@@ -1,7 +1,7 @@
 //! What became of the bots seen before an operation: found by identity, not by address.
 
 use super::{Columns, Telemetry, TelemetryError, Window, activity::day, list};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use terms::{Day, Timestamp};
 
@@ -29,6 +29,21 @@ pub struct Outcome {
     pub new: u64,
 }
 
+/// Keys of channels, each held once: many bots call the same few.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    pub(super) fn of(&mut self, key: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(key) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = Arc::from(key);
+        self.0.insert(Arc::clone(&name));
+        name
+    }
+}
+
 impl Telemetry {
     /// Hands over every bot of a window that carries an id of its own, one after the other: memory holds one bot.
     ///
@@ -46,7 +61,7 @@ impl Telemetry {
              WHERE {} AND bot <> source ORDER BY bot, day, channel, botnet",
             window.sql("event")
         );
-        let mut names: HashMap<String, Arc<str>> = HashMap::new();
+        let mut names = Names::default();
         let (mut bot, mut label, mut seen) = (String::new(), None::<String>, Vec::new());
         self.each(NAME, &sql, &mut |batch| {
             let c = Columns { name: NAME, batch };
@@ -60,15 +75,7 @@ impl Telemetry {
                 if let Some(text) = c.maybe(2, i)? {
                     label = Some(text.to_owned());
                 }
-                let channel = match names.get(key) {
-                    Some(known) => Arc::clone(known),
-                    None => {
-                        let name: Arc<str> = Arc::from(key);
-                        names.insert(key.to_owned(), Arc::clone(&name));
-                        name
-                    }
-                };
-                seen.push((Day(i32::try_from(c.int(1, i)?).unwrap_or(i32::MAX)), channel));
+                seen.push((Day(i32::try_from(c.int(1, i)?).unwrap_or(i32::MAX)), names.of(key)));
             }
             Ok(())
         })

@@ -161,6 +161,32 @@ async fn each_bot_comes_once_with_its_days_and_channels() {
 }
 
 #[tokio::test]
+async fn a_cohort_comes_with_its_calls_before_and_after_and_the_network_it_was_in() {
+    let t = tables(small()).await;
+    let mut told: Vec<String> = Vec::new();
+    let mut names: BTreeMap<String, std::sync::Arc<str>> = BTreeMap::new();
+    let mut take = |bot: &botnet::telemetry::Followable<'_>| {
+        for (_, channel) in bot.calls.seen {
+            let held = names.entry(channel.to_string()).or_insert_with(|| channel.clone());
+            assert!(std::sync::Arc::ptr_eq(held, channel), "{channel} is held twice");
+        }
+        let seen: Vec<String> = bot.calls.seen.iter().map(|(d, c)| format!("{} {c}", d.0 - DAY0)).collect();
+        told.push(format!("{} {} {}", bot.place, bot.network, seen.join(", ")));
+    };
+    t.telemetry.each_followed(window(0, 7), window(9, 16), &mut take).await.unwrap();
+    told.sort();
+    // Bots 4 and 5 were not seen before.
+    assert_eq!(
+        told,
+        [
+            "BR 64513 0 198.18.7.10:4443, 0 relay-one.com.example, 9 198.18.7.10:4443, 9 relay-one.com.example",
+            "DE 64512 0 relay-one.com.example",
+            "DE 64512 0 relay-one.com.example, 1 sync-two.net.example, 9 relay-one.com.example",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn bots_are_followed_by_identity() {
     let t = tables(small()).await;
     let taken = ["relay-one.com.example".to_owned(), "sync-two.net.example".to_owned()];
