@@ -1,5 +1,12 @@
 //! The grid on which widths are set: each seed draws a world of its own, how many bots there are, how they are used,
-//! how they come and go. Nothing here is shared with the other two grids, nor with the estimator.
+//! how they come and go, what their networks do. Nothing here is shared with the other two grids, nor with the estimator.
+//!
+//! What is drawn is a belief about worlds before any is seen, and the reasons for it are these. Scales (windows, bots,
+//! turnover, lives, leases) are drawn evenly on the logarithmic scale, since botnets differ in them by orders. Hardships
+//! (spells of absence, weeks, trends, campaigns, clean-ups, lost calls, shared lines, renumbering) come together or not at all:
+//! a world first draws how troubled it is, evenly from not at all to twice the mean, and each hardship is there with a
+//! chance that goes by that. Leases are of what providers give: of random length, of a fixed one, or with a long tail; some
+//! networks are carriers whose few addresses many share; bots may call more in one network than in another.
 //!
 //! Truth, as there, is how many bots are infected at noon (UTC) of each day.
 
@@ -96,30 +103,58 @@ struct Habits {
     lost: Option<(usize, f64)>,
     /// Share of lines with two machines.
     pairs: f64,
-    /// Mean days of a lease, by network.
-    leases: [f64; 3],
+    networks: Vec<Network>,
+    /// On a night, one network gives all of its lines new addresses.
+    renumbered: Option<(f64, usize)>,
+}
+
+/// How one network gives out its addresses.
+struct Network {
+    /// Days of a lease, in the mean or always.
+    lease: f64,
+    /// How long one is: `Lease`.
+    kind: Lease,
+    /// Pauses between calls there, in times of those elsewhere.
+    pause: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Lease {
+    Random,
+    Fixed,
+    /// Pareto's, of this shape.
+    Tail(f64),
+    /// So many addresses, of which each lease is one.
+    Carrier(u64),
 }
 
 impl Habits {
     fn drawn(seed: u64) -> Self {
         let lot = &mut Lot::of(seed, 0);
-        let days = lot.between(10.0, 42.0) as usize;
-        let bots = lot.times(1_200.0, 9_000.0) as usize;
-        let presence = (lot.times(1.1, 6.0), lot.times(0.4, 1.5));
-        let spells = (lot.some(0.5, 0.8), lot.times(1.5, 5.0), lot.times(3.0, 15.0), lot.between(0.2, 0.9));
-        let weeks = (lot.some(0.4, 0.6), lot.some(0.3, 0.2), lot.between(0.85, 1.0));
-        let turnover = (lot.between(0.0, 0.05), lot.some(0.3, 0.06) * if lot.is(0.5) { -1.0 } else { 1.0 });
-        let lives = (lot.times(0.65, 1.8), lot.times(15.0, 120.0));
-        let brief = lot.some(0.2, 0.25);
+        let trouble = 2.0 * lot.unit();
+        let days = lot.times(8.0, 57.0) as usize;
+        let bots = lot.times(800.0, 9_000.0) as usize;
+        let presence = (lot.times(0.9, 7.0), lot.times(0.3, 1.6));
+        let spells =
+            (lot.some(0.4 * trouble, 0.8), lot.times(1.5, 5.0), lot.times(3.0, 15.0), lot.between(0.2, 0.9));
+        let weeks = (lot.some(0.35 * trouble, 0.6), lot.some(0.25 * trouble, 0.2), lot.between(0.85, 1.0));
+        let sign = if lot.is(0.5) { -1.0 } else { 1.0 };
+        let turnover = (lot.times(0.001, 0.08), lot.some(0.25 * trouble, 0.06) * sign);
+        let lives = (lot.times(0.6, 1.8), lot.times(8.0, 250.0));
+        let brief = lot.some(0.2 * trouble, 0.25);
         let span = days as f64;
-        let many = [0, 0, 0, 1, 1, 2][(lot.unit() * 6.0) as usize];
+        let many = (0..3).filter(|_| lot.is(0.25 * trouble)).count();
         let campaigns = (0..many)
             .map(|_| (span * lot.between(0.05, 0.9), lot.times(0.1, 0.9), lot.times(0.4, 5.0)))
             .collect();
-        let cleaned = lot.is(0.15).then(|| (span * lot.between(0.2, 0.8), lot.between(0.1, 0.6)));
-        let lost = lot.is(0.2).then(|| ((span * lot.unit()) as usize, lot.between(0.2, 0.9)));
-        let pairs = lot.between(0.0, 0.15);
-        let leases = [lot.times(15.0, 200.0), lot.times(3.0, 30.0), lot.times(0.2, 2.0)];
+        let cleaned = lot.is(0.15 * trouble).then(|| (span * lot.between(0.2, 0.8), lot.between(0.1, 0.6)));
+        let lost = lot.is(0.2 * trouble).then(|| ((span * lot.unit()) as usize, lot.between(0.2, 0.9)));
+        let pairs = lot.some(0.4 * trouble, 0.2);
+        let networks: Vec<Network> =
+            (0..2 + (lot.unit() * 4.0) as usize).map(|_| Network::drawn(lot, trouble, bots)).collect();
+        let renumbered = lot
+            .is(0.12 * trouble)
+            .then(|| ((span * lot.unit()).floor() + 0.1, (lot.unit() * networks.len() as f64) as usize));
         Self {
             bots,
             days,
@@ -133,7 +168,8 @@ impl Habits {
             cleaned,
             lost,
             pairs,
-            leases,
+            networks,
+            renumbered,
         }
     }
 
@@ -153,6 +189,8 @@ impl Habits {
         add(!self.campaigns.is_empty(), "campaigns");
         add(self.cleaned.is_some(), "cleaned");
         add(self.lost.is_some(), "lost");
+        add(self.pairs > 0.0, "pairs");
+        add(self.renumbered.is_some(), "renumbered");
         told
     }
 
@@ -230,6 +268,46 @@ impl Habits {
     }
 }
 
+impl Network {
+    fn drawn(lot: &mut Lot, trouble: f64, bots: usize) -> Self {
+        let kind = match lot.unit() {
+            u if u < 0.4 => Lease::Random,
+            u if u < 0.6 => Lease::Fixed,
+            u if u < 0.85 => Lease::Tail(lot.between(0.6, 2.0)),
+            _ => Lease::Carrier((bots as f64 / lot.times(15.0, 300.0)) as u64 + 1),
+        };
+        let lease = lot.times(0.2, 300.0);
+        let pause = (lot.some(0.25 * trouble, 0.2) * lot.normal()).exp();
+        Self { lease, kind, pause }
+    }
+
+    /// From when on a line has which address.
+    fn addresses(&self, own: &mut Lot, days: f64) -> Vec<(f64, u64)> {
+        let one = |own: &mut Lot| match self.kind {
+            // The carrier's own, told from other networks' by its lease.
+            Lease::Carrier(many) => self.lease.to_bits() ^ (own.whole() % many),
+            _ => own.whole(),
+        };
+        let mut all = vec![(-1.0, one(own))];
+        // A fixed lease is anywhere within its time when the window begins.
+        let mut from = match self.kind {
+            Lease::Fixed => -self.lease * own.unit(),
+            _ => 0.0,
+        };
+        while from < days {
+            from += match self.kind {
+                Lease::Fixed => self.lease,
+                Lease::Tail(shape) => 0.3 * self.lease.min(30.0) * own.unit().powf(-1.0 / shape),
+                Lease::Random | Lease::Carrier(_) => -self.lease * own.unit().ln(),
+            };
+            if from > 0.0 {
+                all.push((from, one(own)));
+            }
+        }
+        all
+    }
+}
+
 /// The world that a seed draws.
 pub fn world(seed: u64) -> World {
     let habits = Habits::drawn(seed);
@@ -246,15 +324,14 @@ pub fn world(seed: u64) -> World {
         second_of_line = !second_of_line && lot.is(habits.pairs);
         line += u64::from(!second_of_line);
         let own = &mut Lot::of(seed ^ 0xadd7, line);
-        let network = (own.unit() * 3.0) as usize;
-        let mut addresses = vec![(-1.0, own.whole())];
-        let mut from = 0.0;
-        while from < habits.days as f64 {
-            from -= habits.leases[network] * own.unit().ln();
-            addresses.push((from, own.whole()));
-        }
+        let network = (own.unit() * habits.networks.len() as f64) as usize;
+        let at_home = &habits.networks[network];
+        let addresses = at_home.addresses(own, habits.days as f64);
+        let renumbered =
+            habits.renumbered.filter(|(_, n)| *n == network).map(|(night, _)| (night, own.whole()));
         let kind = (18.0 * lot.unit().powf(1.5)) as u16;
-        let (begin, length, pause) = (lot.unit(), lot.times(0.05, 0.5), lot.times(0.02, 0.12));
+        let (begin, length, pause) =
+            (lot.unit(), lot.times(0.05, 0.5), lot.times(0.02, 0.12) * at_home.pause);
         let used = habits.used(lot);
         for day in (0..habits.days).filter(|day| used[*day]) {
             let mut t = day as f64 + (begin + 0.06 * lot.unit()) % 1.0;
@@ -264,11 +341,13 @@ pub fn world(seed: u64) -> World {
                 let lost = habits.lost.is_some_and(|(d, share)| d == today && lot.is(share));
                 if t >= start && t < stop && today < habits.days && !lost {
                     let at = addresses.partition_point(|(from, _)| *from <= t).saturating_sub(1);
+                    // Whoever has the old address later is of another line: the new one is made of it.
+                    let moved = renumbered.map_or(0, |(night, new)| if t >= night { new } else { 0 });
                     hits.push(Hit {
                         bot: bot as u64,
                         day: today,
                         second: (t.fract() * 86_400.0) as u32,
-                        address: addresses[at].1,
+                        address: addresses[at].1 ^ moved,
                         network: network as u32,
                         kind,
                     });

@@ -5,7 +5,7 @@
 //! Three grids of generated populations, reported apart. The first, from crate `exercise`, is churn × duty cycle (× lease
 //! × shared addresses where there are only addresses). The second (`wild`) shares no code with the estimator and was not
 //! used to set anything. In the third (`drawn`, only with `--drawn`) each seed draws a way to live of its own: widths of
-//! intervals were set on its seeds 1 to 75; it is judged on others.
+//! intervals were set on its seeds below 300 (`weights`: `--signs`, `--weights`, `--check`); it is judged on others.
 //! With a coverage stands its standard error, as if cells were independent; cells of one process are less than that.
 //! Bars, for each of the first two grids: median absolute relative error at most 10 %, intervals of level 90 % hold the truth in 85 to
 //! 95 of 100 cells, at most 20 % of cells refused. What is judged is the population at noon in the mean of the window's
@@ -23,6 +23,7 @@ mod figure;
 #[path = "../../../crates/botnet/src/population/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod population;
+mod weights;
 mod wild;
 
 use churn::{ChurnSpec, Duty, Lease, Shared, churn};
@@ -36,6 +37,29 @@ fn main() -> ExitCode {
     if std::env::args().any(|a| a == "--million") {
         million();
         return ExitCode::SUCCESS;
+    }
+    let args: Vec<String> = std::env::args().collect();
+    let behind = |name: &str| {
+        let rest = args.iter().skip_while(move |a| *a != name).skip(1);
+        rest.take_while(|a| !a.starts_with("--")).cloned().collect::<Vec<String>>()
+    };
+    if let [from, until, ..] = &behind("--signs")[..] {
+        let number = |text: &String| text.parse().unwrap_or(0);
+        for seed in number(from)..number(until) {
+            for (grid, ids) in [("ids", true), ("addresses", false)] {
+                third(seed..seed + 1, ids).iter().for_each(|row| weights::print(grid, seed, row));
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
+    if args.iter().any(|a| a == "--weights") {
+        return match weights::fit_files(&behind("--weights"), &behind("--check")) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        };
     }
     let small = std::env::args().any(|a| a == "--small");
     let seed = std::env::args().skip_while(|a| a != "--seed").nth(1).and_then(|s| s.parse().ok());
@@ -104,7 +128,7 @@ impl Grid {
     fn judge(name: &str, rows: Vec<Row>) -> bool {
         println!("\n{name}");
         let (mut errors, mut held, mut refused, mut naive) = (Vec::new(), 0usize, 0usize, Vec::new());
-        let (mut days, mut days_held) = (0usize, 0usize);
+        let (mut days, mut days_held, mut widths) = (0usize, 0usize, Vec::new());
         for row in &rows {
             naive.push(row.naive);
             match &row.count {
@@ -122,6 +146,7 @@ impl Grid {
                         count.days.last().is_some_and(|d| d.lower <= row.last && row.last <= d.upper),
                     );
                     errors.push(error.abs());
+                    widths.push((e.upper - e.lower) / e.bots);
                     held += usize::from(inside);
                     println!(
                         "{:<58} {:>8.0} {:>8.0} {:>8.0}–{:<8.0} {:>+6.1}% {:>+6.1}%  {} hidden {:.3} misfit {:.1}",
@@ -141,17 +166,19 @@ impl Grid {
         }
         errors.sort_by(f64::total_cmp);
         naive.sort_by(f64::total_cmp);
+        widths.sort_by(f64::total_cmp);
         let at = |part: f64| errors.get((errors.len() as f64 * part) as usize).copied().unwrap_or(1.0);
         let coverage = held as f64 / errors.len().max(1) as f64;
         let share = refused as f64 / rows.len().max(1) as f64;
         println!(
-            "{name}: {} cells; median error {:.1} %, nine in ten below {:.1} %; 90 % intervals held {:.1} % ± {:.1} (last day alone {:.1} %); refused {:.1} %; distinct seen over truth, median {:.1}, most {:.1}",
+            "{name}: {} cells; median error {:.1} %, nine in ten below {:.1} %; 90 % intervals held {:.1} % ± {:.1} (last day alone {:.1} %), in the median {:.1} % of the count wide; refused {:.1} %; distinct seen over truth, median {:.1}, most {:.1}",
             rows.len(),
             100.0 * at(0.5),
             100.0 * at(0.9),
             100.0 * coverage,
             100.0 * (coverage * (1.0 - coverage) / errors.len().max(1) as f64).sqrt(),
             100.0 * days_held as f64 / days.max(1) as f64,
+            100.0 * widths.get(widths.len() / 2).copied().unwrap_or(0.0),
             100.0 * share,
             naive.get(naive.len() / 2).copied().unwrap_or(0.0),
             naive.last().copied().unwrap_or(0.0),

@@ -10,6 +10,7 @@
 //! their calls show beside it (`kind`: user agent, build, TLS fingerprint); pairs that show the same are corrected for.
 
 use super::ids::{ABSENT, Counted, check};
+use super::interval::ADDRESSES;
 use super::{Count, Histories, MAX_DAYS, Refusal};
 use std::collections::{BTreeMap, HashMap};
 
@@ -192,7 +193,7 @@ pub fn count_addresses(data: &Addresses, level: f64) -> Result<Count, Refusal> {
         return Err(Refusal::TooFewLines { percent: percent as u64, least: LEAST_PERCENT });
     }
     check(&lines)?;
-    let counted = Counted::of(&lines)?;
+    let mut counted = Counted::of(&lines)?;
     // Two machines of one kind behind one address look like one machine.
     let alike: f64 = kinds.values().map(|&n| (n as f64 / single as f64).powi(2)).sum();
     let doubles = mixed as f64 * alike / (1.0 - alike).max(0.01);
@@ -200,8 +201,9 @@ pub fn count_addresses(data: &Addresses, level: f64) -> Result<Count, Refusal> {
     // The calls of other bots are told from those of these lines: by as many as there are, which call unequally.
     let unequal = (squares * single as f64 / (calls as f64).powi(2) - 1.0).max(0.0);
     let others = (1.0 - percent / 100.0).clamp(0.0, 1.0);
-    let scale = (unequal * others / counted.mean().max(1.0)).sqrt();
-    let width = counted.width(&lines, scale);
+    counted.signs.unequal = unequal;
+    counted.signs.others = others;
+    counted.signs.lines = counted.mean() * factor * (1.0 - others);
     let method = format!(
         "re-appearance of addresses over days: lasting lines of one machine, scaled by calls, {:.0} % interval",
         100.0 * level
@@ -218,5 +220,5 @@ pub fn count_addresses(data: &Addresses, level: f64) -> Result<Count, Refusal> {
         "the count is of those infected at noon (UTC) of a day, in the mean of the days".to_owned(),
         ABSENT.to_owned(),
     ];
-    counted.finish(&lines, factor, width, level, method, reasons)
+    counted.finish(&lines, factor, (&ADDRESSES, level), method, reasons)
 }

@@ -1,9 +1,9 @@
 //! The count by bot ids.
 
 use super::closed::{MIN_DAYS, MIN_RECAPTURES, WIDEST};
-use super::interval::Width;
+use super::interval::{IDS, Table};
 use super::open::Fit;
-use super::{Estimate, Histories, Refusal};
+use super::{Estimate, Histories, Refusal, Signs};
 use serde::{Deserialize, Serialize};
 
 /// Rounds of the fit: more of them move the estimate by less than its interval.
@@ -44,6 +44,9 @@ pub struct Count {
     /// How much further the data lie from the model than chance explains (chi-square over its degrees of freedom, at
     /// least 1). Far above 1: bots live otherwise than the model has it, and the interval is wider for it.
     pub misfit: f64,
+    /// What the width of the interval goes by.
+    #[serde(skip)]
+    pub signs: Signs,
 }
 
 /// Counts bots by their own ids. `level` is that of the intervals (0.9 for 90 %).
@@ -53,7 +56,6 @@ pub struct Count {
 pub fn count_ids(data: &Histories, level: f64) -> Result<Count, Refusal> {
     check(data)?;
     let count = Counted::of(data)?;
-    let width = count.width(data, 0.0);
     let method = format!(
         "capture-recapture by bot id over days, open population with unequal bots and days, {:.0} % interval",
         100.0 * level
@@ -63,7 +65,7 @@ pub fn count_ids(data: &Histories, level: f64) -> Result<Count, Refusal> {
         format!(
             "an infected bot is seen on {:.0} % of the days in the mean; {:.0} % of the population are added by the model to those known to be infected",
             100.0 * count.chance,
-            100.0 * count.hidden
+            100.0 * count.signs.hidden
         ),
         format!(
             "an infected bot is away for days on end for {:.0} % of the time in the mean; were all who are away taken for cured, the count would be {:.0}",
@@ -78,7 +80,7 @@ pub fn count_ids(data: &Histories, level: f64) -> Result<Count, Refusal> {
         "bots that are on less than about once in the window cannot be told from none".to_owned(),
         ABSENT.to_owned(),
     ];
-    count.finish(data, 1.0, width, level, method, reasons)
+    count.finish(data, 1.0, (&IDS, level), method, reasons)
 }
 
 /// Whether the table can be fitted at all.
@@ -98,17 +100,12 @@ pub(super) fn check(data: &Histories) -> Result<(), Refusal> {
 /// A fit beside what was seen.
 pub(super) struct Counted {
     pub(super) population: Vec<f64>,
-    pub(super) hidden: f64,
-    pub(super) misfit: f64,
+    pub(super) signs: Signs,
     chance: f64,
     /// Share of the time that an infected bot is away.
     away: f64,
-    /// Share of the population that becomes infected on a day.
-    turnover: f64,
     /// The mean if nobody were ever away.
     present: f64,
-    /// How far the two counts lie apart, on the logarithmic scale.
-    doubt: f64,
 }
 
 impl Counted {
@@ -125,22 +122,25 @@ impl Counted {
         }
         let middle = |a: f64, b: f64| (a * b).max(0.0).sqrt();
         let present = Fit::of(data, ROUNDS, None).population.iter().sum::<f64>() / days.max(1.0);
+        let half = |of: fn(&Signs) -> f64| f64::midpoint(of(&short.signs), of(&long.signs));
+        let signs = Signs {
+            followed: data.seen() as f64,
+            hidden: half(|s| s.hidden),
+            misfit: middle(short.signs.misfit, long.signs.misfit),
+            turnover: half(|s| s.turnover),
+            comers: half(|s| s.comers),
+            doubt,
+            // Nobody in sight at all: nothing is known of absences either.
+            absent: if present > 0.0 { (middle(a, b) / present).ln() } else { f64::INFINITY },
+            ..Signs::default()
+        };
         Ok(Self {
             population: short.population.iter().zip(&long.population).map(|(a, b)| middle(*a, *b)).collect(),
-            hidden: f64::midpoint(short.hidden, long.hidden),
-            misfit: middle(short.misfit, long.misfit),
+            signs,
             chance: middle(short.chance, long.chance),
             away: f64::midpoint(short.away, long.away),
-            turnover: f64::midpoint(short.turnover, long.turnover),
             present,
-            doubt,
         })
-    }
-
-    pub(super) fn width(&self, data: &Histories, scale: f64) -> Width {
-        let followed = data.seen() as f64;
-        let turnover = self.turnover;
-        Width { hidden: self.hidden, followed, misfit: self.misfit, scale, doubt: self.doubt, turnover }
     }
 
     fn new(data: &Histories, fit: &Fit) -> Self {
@@ -148,16 +148,14 @@ impl Counted {
         let known: u64 = data.cells().map(|c| (c.last - c.first + 1) as u64 * c.bots).sum();
         let all: f64 = fit.population.iter().sum();
         let hidden = (1.0 - known as f64 / all.max(1.0)).clamp(0.0, 1.0);
-        Self {
-            population: fit.population.clone(),
+        let signs = Signs {
             hidden,
             misfit: fit.misfit(data),
-            chance: fit.chance,
-            away: fit.away,
             turnover: fit.turnover,
-            present: 0.0,
-            doubt: 0.0,
-        }
+            comers: fit.comers(),
+            ..Signs::default()
+        };
+        Self { population: fit.population.clone(), signs, chance: fit.chance, away: fit.away, present: 0.0 }
     }
 
     /// Bots of a day in the mean.
@@ -170,25 +168,33 @@ impl Counted {
         self,
         data: &Histories,
         scale: f64,
-        width: Width,
-        level: f64,
+        (table, level): (&Table, f64),
         method: String,
         reasons: Vec<String>,
     ) -> Result<Count, Refusal> {
         let bots = self.mean() * scale;
-        let (lower, upper) = width.around(bots, level, 0.0);
-        if !bots.is_finite() || upper > WIDEST * lower {
+        let (lower, upper) = table.around(&self.signs, bots, level, 0.0);
+        // What is no number is no answer either.
+        let told = bots.is_finite() && upper <= WIDEST * lower;
+        if !told {
             return Err(Refusal::TooWide { lower: lower.round() as u64, upper: upper.round() as u64 });
         }
         let days = self.population.iter().zip(data.daily()).enumerate().map(|(day, (&n, &seen))| {
             // A day alone is less sure than their mean, and the more so the nearer the window's ends.
             let ends = (day + 1).min(self.population.len() - day) as f64;
             let bots = n * scale;
-            let (lower, upper) = width.around(bots, level, DAY / ends.sqrt());
+            let (lower, upper) = table.around(&self.signs, bots, level, DAY / ends.sqrt());
             DayCount { day: day as u32, bots, lower, upper, seen }
         });
         let days = days.collect();
         let mean = Estimate { bots, lower, upper, method, seen: data.seen(), reasons };
-        Ok(Count { mean, days, hidden: self.hidden, chance: self.chance, misfit: self.misfit })
+        Ok(Count {
+            mean,
+            days,
+            hidden: self.signs.hidden,
+            chance: self.chance,
+            misfit: self.signs.misfit,
+            signs: self.signs,
+        })
     }
 }

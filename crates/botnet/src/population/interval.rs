@@ -1,55 +1,80 @@
 //! How wide an interval is.
 //!
-//! A relative error has these parts. Chance: the number of bots that were infected and not in sight varies, and so does
-//! what is learnt of them; the further the data lie from the fit, the more (variance inflation, as Lebreton and others
-//! 1992 have it, Ecological Monographs 62). Comers: where a great part is hidden and many come and go, some came and went
-//! without ever being seen, and how many rests on how long such bots live, which nobody saw. Absence: how long bots can be
-//! away is a guess, and counts with shorter and with longer absences lie apart. Where only lines are counted, how unequally
-//! bots call. And when on a day a bot comes or goes.
+//! The width goes by how hard the count is, as its own data show it (`signs`): normalised conformal prediction
+//! (Papadopoulos and others 2002; Lei and others 2018, Journal of the American Statistical Association 113). An error has
+//! parts, each a sign of its own: chance, of those out of sight and of the calls that scale lines up; comers, of whom some came
+//! and went unseen; a great hidden share; turnover (when on a day a bot comes or goes); absences, whose length is a guess;
+//! and calls that are unequal. Parts add up in squares, each with a weight, and the two sides have weights of their own: a
+//! count that leaves bots out is too low, so its upper side is the wider one. Counts by ids and by addresses have
+//! their own tables.
 //!
-//! The weights are those under which the errors of the third grid of `bench/population`, seeds 1 to 75, are likeliest
-//! (Student's distribution of 6 degrees of freedom): there each seed draws another way to live. Weights of the hidden share
-//! alone and of how far absences of any length move the count came out as nought beside these. None of the cells that the
-//! command judges was among them. They are not proven; what the grids made of them is in `bench/README.md`.
+//! The recipe: `bench/population/src/weights.rs`, from worlds drawn by lot (third grid; ids: seeds 1 to 292, addresses: 1 to
+//! 105 and 151 to 225). The weights are those under which the errors there are likeliest (Student's distribution of 5 degrees
+//! of freedom). Scores are errors in times of what the parts say, of worlds that were left out of the fit, and of them the
+//! quantile of a level. Held from below: chance weighs as much as it is at least, and a side's weight is at least a quarter
+//! of the other's, for nothing that makes a count hard makes one side of it sure. None of the cells that the command judges
+//! was among them.
 
-/// What the width of an interval depends on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Width {
-    /// Share of the population that the model adds to what was seen.
-    pub(super) hidden: f64,
-    /// Bots that were followed.
-    pub(super) followed: f64,
-    /// How much further the data lie from the model than chance explains, at least 1.
-    pub(super) misfit: f64,
-    /// Relative standard error of what the fit is scaled by.
-    pub(super) scale: f64,
-    /// How far apart the counts with shorter and with longer absences lie (logarithm).
-    pub(super) doubt: f64,
-    /// Share of the population that becomes infected on a day.
-    pub(super) turnover: f64,
+use super::signs::{PARTS, Signs};
+
+/// What a table has: weights of the parts, and what is there whatever was seen.
+pub(super) struct Table {
+    low: [f64; PARTS],
+    high: [f64; PARTS],
+    floor: (f64, f64),
+    /// Scores at [`LEVELS`].
+    scores: [f64; LEVELS.len()],
 }
 
-/// What chance adds, in standard errors of the count of those out of sight.
-const CHANCE: f64 = 1.3;
-/// The error of those who came unseen, for each unit of the hidden share times the turnover.
-const COMERS: f64 = 7.8;
-/// The error of absences for each unit that counts with shorter and longer ones lie apart.
-const DOUBT: f64 = 0.25;
-/// Relative error that is there whatever was seen: when on a day a bot comes or goes.
-const FLOOR: f64 = 0.0067;
+/// Levels of the scores.
+const LEVELS: [f64; 5] = [0.5, 0.8, 0.9, 0.95, 0.99];
 
-impl Width {
-    /// One standard error, on the logarithmic scale; `own` is what one day alone adds.
-    fn error(self, own: f64) -> f64 {
-        let chance = CHANCE * (self.misfit * self.hidden / self.followed.max(1.0)).sqrt();
-        let comers = COMERS * self.hidden * self.turnover;
-        [chance, comers, DOUBT * self.doubt, FLOOR, self.scale, own].iter().map(|e| e * e).sum::<f64>().sqrt()
+/// Of counts by ids.
+pub(super) const IDS: Table = Table {
+    low: [1.0, 1.0, 1.8962, 0.0385, 0.3534, 0.0564, 0.2351, 0.1354, 0.0],
+    high: [1.0, 1.0, 7.5847, 0.154, 1.4135, 0.2256, 0.0588, 0.0338, 0.0],
+    floor: (0.003, 0.003),
+    scores: [0.77, 1.28, 1.72, 2.26, 4.32],
+};
+
+/// Of counts by addresses.
+pub(super) const ADDRESSES: Table = Table {
+    low: [1.3572, 1.0, 1.4796, 0.0156, 0.5602, 0.0176, 0.0, 0.185, 0.0215],
+    high: [2.4286, 1.0, 5.9185, 0.0624, 1.0581, 0.0705, 0.0, 0.0463, 0.0284],
+    floor: (0.003, 0.003),
+    scores: [0.71, 1.29, 1.85, 2.92, 5.35],
+};
+
+impl Table {
+    /// The ends around `bots` at a level; `own` is what one day alone adds.
+    pub(super) fn around(&self, signs: &Signs, bots: f64, level: f64, own: f64) -> (f64, f64) {
+        let score = self.score(level);
+        let parts = signs.parts();
+        let half = |weights: &[f64; PARTS], floor: f64| {
+            let sum: f64 = parts.iter().zip(weights).map(|(part, weight)| (part * weight).powi(2)).sum();
+            (score.powi(2) * (sum + floor * floor) + (quantile(level) * own).powi(2)).sqrt()
+        };
+        let (low, high) = (half(&self.low, self.floor.0), half(&self.high, self.floor.1));
+        (bots * (-low).exp(), bots * high.exp())
     }
 
-    /// The ends around `bots` at a level.
-    pub(super) fn around(self, bots: f64, level: f64, own: f64) -> (f64, f64) {
-        let half = quantile(level) * self.error(own);
-        (bots * (-half).exp(), bots * half.exp())
+    /// The score of a level: between those of the table by how they lie to the normal distribution's, outside of it as at its
+    /// ends.
+    fn score(&self, level: f64) -> f64 {
+        let z = quantile(level);
+        let points = LEVELS.map(quantile);
+        let ratio = |at: usize| self.scores.get(at).zip(points.get(at)).map_or(1.0, |(s, p)| s / p);
+        let above = points.iter().position(|p| *p >= z);
+        z * match above {
+            None => ratio(LEVELS.len() - 1),
+            Some(0) => ratio(0),
+            Some(at) => {
+                let (from, to) =
+                    points.get(at - 1).zip(points.get(at)).map_or((z, z + 1.0), |(a, b)| (*a, *b));
+                let part = (z - from) / (to - from);
+                ratio(at - 1) * (1.0 - part) + ratio(at) * part
+            }
+        }
     }
 }
 

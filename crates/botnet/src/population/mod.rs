@@ -21,6 +21,7 @@ mod histories;
 mod ids;
 mod interval;
 mod open;
+mod signs;
 pub mod silence;
 pub mod survival;
 
@@ -29,3 +30,4 @@ pub use closed::{Estimate, Refusal, estimate};
 pub use histories::{Cell, Histories, MAX_DAYS};
 pub use ids::{Count, DayCount, count_ids};
 pub use interval::{normal, quantile};
+pub use signs::{PARTS, Signs};

@@ -148,6 +148,12 @@ impl Fit {
         fit
     }
 
+    /// Those that become infected within the window, in times of the mean population.
+    pub(super) fn comers(&self) -> f64 {
+        let came: f64 = self.entries.iter().map(|e| e.iter().skip(1).sum::<f64>()).sum();
+        came * self.days as f64 / self.population.iter().sum::<f64>().max(1e-12)
+    }
+
     fn prune(&mut self) {
         let kept: Vec<bool> = self.shares.iter().map(|s| *s >= LEAST_SHARE).collect();
         let mut each = kept.iter();

@@ -186,6 +186,48 @@ fn bots_that_come_and_go_are_counted_by_day() {
     }
 }
 
+#[test]
+fn the_interval_is_as_wide_as_the_count_is_hard() {
+    // Logarithms of count over lower end, and of upper end over count. Who comes and goes unseen is left out of a count: the
+    // more do, the more its upper side exceeds the lower.
+    let sides = |cured: f64, chance: f64| {
+        let (maps, _) = histories(3_000, 14, cured, chance, 9);
+        let e = count_ids(&table(14, &maps), 0.9).unwrap().mean;
+        ((e.bots / e.lower).ln(), (e.upper / e.bots).ln())
+    };
+    let cases =
+        [(0.0, 0.9, (0.00769, 0.00771)), (0.03, 0.5, (0.02941, 0.10657)), (0.06, 0.25, (0.18094, 0.71825))];
+    let mut before = 0.0;
+    for (cured, chance, (low, high)) in cases {
+        let found = sides(cured, chance);
+        println!("{cured} {chance}: {found:?}");
+        assert!((found.0 / low - 1.0).abs() < 0.02 && (found.1 / high - 1.0).abs() < 0.02, "{found:?}");
+        assert!(found.0 + found.1 > before, "harder, and no wider: {found:?}");
+        before = found.0 + found.1;
+    }
+    // Levels lie in each other, also between those of the table and outside of it.
+    let (maps, _) = histories(400, 8, 0.03, 0.5, 9);
+    let wide = [0.3, 0.7, 0.85, 0.9, 0.98, 0.999].map(|level| {
+        let e = count_ids(&table(8, &maps), level).unwrap().mean;
+        (e.bots / e.lower, e.upper / e.bots)
+    });
+    assert!(wide.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 < w[1].1), "{wide:?}");
+}
+
+#[test]
+fn an_interval_is_never_narrower_than_chance_alone() {
+    for (cured, chance) in [(0.0, 0.3), (0.02, 0.2), (0.05, 0.4), (0.05, 0.9)] {
+        let (maps, _) = histories(600, 14, cured, chance, 4);
+        let count = count_ids(&table(14, &maps), 0.9).unwrap();
+        let e = &count.mean;
+        let least = quantile(0.9) * (count.hidden / e.seen as f64).sqrt();
+        assert!(
+            (e.upper / e.bots).ln() >= least && (e.bots / e.lower).ln() >= least,
+            "{cured} {chance}: {e:?}"
+        );
+    }
+}
+
 /// 3,000 bots, none of them cured, of which every `nth` is in use for `on` days and away for `off` days in turn; one in use is
 /// seen on a day with the chance given.
 fn in_turns(days: usize, nth: usize, on: usize, off: usize, chance: f64) -> Vec<u64> {
