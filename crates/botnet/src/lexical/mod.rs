@@ -8,8 +8,9 @@
 //! `bench/names/src/recipe.rs`; the figures are in `docs/quality-names.md`.
 //!
 //! A score of [`THRESHOLD`] is reached by one popular name in a thousand. A look is no proof: short names, names of
-//! dictionary words and typing errors of popular names are mostly below it. Elsewhere: names that a known algorithm gives
-//! for a day (exact lists), and many missing names of one host ([`crate::telemetry`]).
+//! dictionary words and typing errors of popular names are mostly below it. [`Together`] judges the names of one host at
+//! once, which tells most of those too. Elsewhere: names that a known algorithm gives for a day (exact lists), and whose
+//! names are judged together ([`crate::telemetry`]).
 //!
 //! Labels left of the registrable one are not looked at: content networks fill them with random letters.
 //! International labels (`xn--`) are judged as they are spelt, which the trees know for a language.
@@ -19,7 +20,10 @@ mod pieces;
 mod reasons;
 mod split;
 mod tables;
+mod together;
 mod trees;
+
+pub use together::{FEWEST, LINES, Together};
 
 use std::sync::LazyLock;
 use tables::Tables;
@@ -79,12 +83,15 @@ pub fn judge(name: &str) -> Verdict {
 
 /// The score of [`judge`] without its words.
 pub fn score(name: &str) -> f32 {
+    odds(name).map_or(0.0, squashed)
+}
+
+/// Log odds that a name is generated, nought at [`THRESHOLD`]; none for a name without letters to judge.
+pub fn odds(name: &str) -> Option<f32> {
     let lower = lower(name);
     let parts = split::split(&lower);
-    TABLES
-        .as_ref()
-        .filter(|_| judged(&parts))
-        .map_or(0.0, |tables| squashed(tables.trees.odds(&features::features(tables, &parts).0)))
+    let tables = TABLES.as_ref().filter(|_| judged(&parts))?;
+    Some(tables.trees.odds(&features::features(tables, &parts).0))
 }
 
 /// Lower case, without blanks around it and the dot of the root.

@@ -1,24 +1,29 @@
 //! Generated names among DNS questions (correlator `botnet.generated-names`).
 //!
-//! Two ways: a name equals one that a sample's algorithm gives for that day or a day beside it (known names); or it
-//! looks generated ([`crate::lexical`]) and most such names of the client do not exist.
+//! Three ways: a name equals one that a sample's algorithm gives for that day or a day beside it (known names); it
+//! looks generated ([`crate::lexical`]) and most such names of the client do not exist; or the client's names that do not
+//! exist look generated together ([`crate::lexical::Together`]), whether or not any of them does alone: names of words too.
 //!
 //! A client's many names are judged, not one: a single odd name is no finding, and the look that counts is lower than
-//! where a name stands alone. Algorithms that join words of a dictionary are mostly not seen by their look, only by their
-//! list.
+//! where a name stands alone. Of one registrable domain one missing name is judged: a broken or searched suffix is no
+//! crowd, and content networks fill what is left of it.
 
+use super::shape::registrable;
 use super::{Columns, Found, Telemetry, TelemetryError, Window};
-use std::collections::{BTreeSet, HashMap};
+use crate::lexical::Together;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use terms::{Confidence, Day, ExhibitId, FindingBody, Timestamp, Unsealed};
 
 /// Name of the correlator in findings.
 pub const EXAMINER: &str = "botnet.generated-names";
 /// Its version.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const NAME: &str = "names.asked";
 const MAX_EXAMPLES: usize = 10;
 const MAX_EXHIBITS: usize = 256;
+/// Registrable domains of one client that are judged together; what comes after is not.
+const MAX_DOMAINS: usize = 100_000;
 
 /// How to look.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +55,10 @@ struct Client {
     sum: f64,
     known_examples: Vec<String>,
     examples: Vec<String>,
+    /// Names that do not exist, one a registrable domain.
+    missing: Together,
+    domains: HashSet<String>,
+    missing_examples: Vec<String>,
     exhibits: BTreeSet<ExhibitId>,
 }
 
@@ -89,8 +98,13 @@ impl Telemetry {
                 let near = |d: &Day| d.plus(1) >= span.0 && d.plus(-1) <= span.1;
                 let listed = days.get(query).is_some_and(|all| all.iter().any(near));
                 let look = if listed { 1.0 } else { look(query) };
-                if listed || look >= options.min_look {
-                    client.take(query, look, listed, c.flag(4, i)?);
+                let missing = c.flag(4, i)?;
+                let judged = missing && !listed && client.missing(query);
+                let counts = listed || look >= options.min_look;
+                if counts {
+                    client.take(query, look, listed, missing);
+                }
+                if counts || judged {
                     let room = MAX_EXHIBITS.saturating_sub(client.exhibits.len());
                     client.exhibits.extend(c.exhibits(5, i)?.into_iter().take(room));
                 }
@@ -126,15 +140,29 @@ impl Client {
         }
     }
 
-    /// What known names and looks together say; looks count only when they are many and mostly missing.
+    /// A name that does not exist; whether it is judged together with the others.
+    fn missing(&mut self, query: &str) -> bool {
+        let Some((_, domain)) = registrable(query) else { return false };
+        if self.domains.len() >= MAX_DOMAINS || !self.domains.insert(domain.to_owned()) {
+            return false;
+        }
+        self.missing.add(query);
+        if self.missing_examples.len() < MAX_EXAMPLES {
+            self.missing_examples.push(query.to_owned());
+        }
+        true
+    }
+
+    /// What known names and looks say; looks count only when they are many and mostly missing, or where the missing names
+    /// look generated together.
     fn finding(self, options: &NameOptions) -> Option<Found> {
         let share = self.looks_nonexistent as f64 / (self.looks.max(1)) as f64;
         let many = self.looks >= options.min_names.max(1) && share >= options.min_nonexistent;
-        let (names, nonexistent) = if many {
-            (self.known + self.looks, self.known_nonexistent + self.looks_nonexistent)
-        } else {
-            (self.known, self.known_nonexistent)
-        };
+        let together = self.missing.above().filter(|above| *above > 0.0);
+        let judged = if together.is_some() { self.missing.names() as u64 } else { 0 };
+        let (looks, looks_missing) = if many { (self.looks, self.looks_nonexistent) } else { (0, 0) };
+        let names = self.known + looks.max(judged);
+        let nonexistent = self.known_nonexistent + looks_missing.max(judged);
         if names == 0 || self.exhibits.is_empty() {
             return None;
         }
@@ -150,10 +178,29 @@ impl Client {
                 100.0 * share
             ));
         }
-        let confidence = if self.known > 0 { 97.0 } else { 50.0 + 40.0 * share };
+        if together.is_some() {
+            reasons.push(format!(
+                "{judged} names of as many domains that do not exist and look generated together (mean log odds {:.1}; \
+                 of as many popular names one group in a thousand lies as high)",
+                self.missing.mean().unwrap_or_default()
+            ));
+        }
+        let confidence = match together {
+            _ if self.known > 0 => 97.0,
+            // A unit above the line is far: the means of popular names lie close together.
+            Some(above) => {
+                (60.0 + 20.0 * f64::from(above.min(1.5))).max(if many { 50.0 + 40.0 * share } else { 0.0 })
+            }
+            None => 50.0 + 40.0 * share,
+        };
         let mut examples = self.known_examples;
         if many {
             examples.extend(self.examples);
+        }
+        if together.is_some() {
+            examples.extend(self.missing_examples);
+            let mut seen = HashSet::new();
+            examples.retain(|name| seen.insert(name.clone()));
         }
         examples.truncate(MAX_EXAMPLES);
         let finding = Unsealed {

@@ -420,6 +420,54 @@ async fn generated_names_are_found_by_list_and_by_look() {
     }
 }
 
+/// Two words each, of different domains below suffixes of every kind.
+const JOINED: [&str; 12] = [
+    "lanternsalmon.mv",
+    "carefuldesk.pk",
+    "windowpurchased.hn",
+    "threelightweight.su",
+    "missesharbour.ad",
+    "exceptionkettle.la",
+    "traderhillside.pw",
+    "spotdaughter.cx",
+    "reproducedpencil.nf",
+    "groundvideo.sx",
+    "lateralmarbles.gd",
+    "followingsaddle.tl",
+];
+
+#[tokio::test]
+async fn names_of_words_look_generated_together_and_not_alone() {
+    let mut rows = Vec::new();
+    for name in JOINED {
+        assert!(look(name) < f64::from(botnet::lexical::THRESHOLD), "{name}: {}", look(name));
+        rows.push(asked(0, [10, 0, 0, 1], name, "NXDOMAIN"));
+        // They exist: somebody reads many pages.
+        rows.push(asked(0, [10, 0, 0, 2], name, "NOERROR"));
+        // One domain with a searched suffix is one name.
+        rows.push(asked(0, [10, 0, 0, 3], &format!("{}.searched.mv", name.replace('.', "-")), "NXDOMAIN"));
+    }
+    for word in WORDS {
+        // Typing errors and old links do not exist either.
+        rows.push(asked(0, [10, 0, 0, 4], &format!("www.{word}.com"), "NXDOMAIN"));
+    }
+    for name in &JOINED[..4] {
+        rows.push(asked(0, [10, 0, 0, 5], name, "NXDOMAIN"));
+    }
+    let t = tables(prepare(b"dns.log", rows)).await;
+    let found = t.telemetry.generated_names(&NameOptions::default(), &[]).await.unwrap();
+    let told: Vec<_> = (found.iter())
+        .map(|f| match &f.finding.body {
+            FindingBody::GeneratedNames { source, names, nonexistent, examples } => {
+                (source.as_str(), *names, *nonexistent, examples.len())
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told, [("p:10.0.0.1", 12, 12, 10)]);
+    assert!(found[0].finding.reason.contains("together"), "{}", found[0].finding.reason);
+}
+
 #[test]
 fn looks_are_within_bounds_and_words_look_like_words() {
     for word in WORDS {
