@@ -3,6 +3,7 @@
 //! Here: reading the list, the days that are asked about, writing the answer. Elsewhere: the algorithms
 //! (`botnet::generated`), the look of a name (`botnet::lexical`).
 //! Of a URL its host is judged. A first line that only says what the column holds is left out, and said.
+//! All names of the list are judged together too, as if one host had asked for them (`lexical::Together`).
 //! A family is told where its algorithm makes exactly this name on one of the days; a look alone tells none.
 //! Bounds: a line of [`MOST_LINE`] bytes; any number of lines, one at a time.
 
@@ -15,6 +16,7 @@ use crate::store::{Clock as _, SystemClock};
 use botnet::generated::Index;
 use botnet::lexical;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -23,6 +25,8 @@ use std::path::Path;
 const MOST_LINE: u64 = 4096;
 /// Days before and after the one that is asked about: logs are late, clocks of bots are wrong.
 const AROUND: i32 = 7;
+/// Registrable domains that are judged together; what comes after is judged one by one only.
+const MOST_DOMAINS: usize = 100_000;
 /// Reasons that people get, the weightiest; programs get all.
 const REASONS: usize = 2;
 
@@ -59,6 +63,55 @@ struct Named<'a> {
     reasons: Vec<String>,
 }
 
+/// What is said of all names of a list as if one host had asked for them (`comity.names-together/1`).
+#[derive(Debug, Serialize)]
+struct Together {
+    schema: &'static str,
+    /// Names that were judged, one a registrable domain.
+    names: usize,
+    /// Mean log odds that one of them is generated.
+    mean: f32,
+    /// How far the mean lies above what one group in a thousand of as many popular names has; negative below.
+    above: f32,
+    generated: bool,
+}
+
+/// One name of each registrable domain, at most [`MOST_DOMAINS`].
+#[derive(Default)]
+struct Crowd {
+    all: lexical::Together,
+    domains: HashSet<String>,
+}
+
+impl Crowd {
+    fn take(&mut self, name: &str) {
+        let lower = name.to_ascii_lowercase();
+        let parts = lexical::model::split(&lower);
+        if self.domains.len() < MOST_DOMAINS
+            && self.domains.insert(format!("{}.{}", parts.label, parts.suffix))
+        {
+            self.all.add(name);
+        }
+    }
+
+    /// A mixed list says little together; a host's own list says more than each of its names.
+    fn tell(&self, out: &mut Out) {
+        let (Some(mean), Some(above)) = (self.all.mean(), self.all.above()) else { return };
+        let (names, generated) = (self.all.names(), self.all.generated());
+        if out.for_programs() {
+            let schema = "comity.names-together/1";
+            return out.object(&Together { schema, names, mean, above, generated });
+        }
+        let looks = if generated { "look generated" } else { "do not look generated" };
+        out.talk(format!(
+            "together, as if one host had asked for them, {names} names {looks}: mean log odds {mean:.1}, {:.1} {} what one \
+             group in a thousand of popular names has",
+            above.abs(),
+            if generated { "above" } else { "below" }
+        ));
+    }
+}
+
 /// Judges every name of a list (`-`: standard input) and prints a line for each.
 pub fn names(path: &Path, args: &Analyze, out: &mut Out) -> Done {
     let on = args.on.unwrap_or_else(|| SystemClock.now().day());
@@ -67,7 +120,7 @@ pub fn names(path: &Path, args: &Analyze, out: &mut Out) -> Done {
         .map_err(|e| Fault::Usage { what: e.to_string(), help: "ask about another day with --on".into() })?;
     let mut lines = open(path)?;
     let (mut line, mut judged, mut generated, mut known, mut unread) = (Vec::new(), 0u64, 0u64, 0u64, 0u64);
-    let mut first = true;
+    let (mut first, mut together) = (true, Crowd::default());
     while let Some(whole) = next(&mut lines, &mut line).map_err(|e| NodeError::file("reading", path, e))? {
         let text = String::from_utf8_lossy(&line);
         let name = text.trim().trim_start_matches('\u{feff}');
@@ -86,6 +139,7 @@ pub fn names(path: &Path, args: &Analyze, out: &mut Out) -> Done {
             continue;
         }
         let said = judge(name, &index);
+        together.take(name);
         judged += 1;
         generated += u64::from(said.generated);
         known += u64::from(said.family.is_some());
@@ -94,6 +148,7 @@ pub fn names(path: &Path, args: &Analyze, out: &mut Out) -> Done {
             tell(&said, out);
         }
     }
+    together.tell(out);
     out.talk(format!(
         "{}: {generated} look generated, {known} of them made by a known algorithm on a day from {} to {}",
         counted(judged, "name"),

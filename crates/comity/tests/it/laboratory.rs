@@ -480,6 +480,22 @@ fn names_of_a_list_are_judged_without_a_home() {
     let (code, said) = run(&[]);
     assert!(code == Some(0) && said.contains("too short") && said.contains("an address"), "{said}");
     assert_eq!(said.lines().count(), 3, "{said}");
+    // Two words each: none of them looks generated alone, and all of them do together.
+    let joined = "lanternsalmon.mv\nwww.lanternsalmon.mv\ntraderhillside.pw\nspotdaughter.cx\nreproducedpencil.nf\nlateralmarbles.gd\n";
+    for (text, together) in [
+        (joined.to_owned(), Some((5, true))),
+        ("wikipedia.org\nfootball.com\nlibrary.com\nhomegarden.com\nmuseum.com\n".into(), Some((5, false))),
+        (joined.lines().take(5).map(|l| format!("{l}\n")).collect(), None),
+    ] {
+        std::fs::write(&list, &text).unwrap();
+        let (_, said) = run(&["--json"]);
+        let all: Vec<serde_json::Value> = said.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let of_all = all.iter().find(|v| v["schema"] == "comity.names-together/1");
+        let told = of_all.map(|v| (v["names"].as_u64().unwrap(), v["generated"].as_bool().unwrap()));
+        assert_eq!(told, together, "{said}");
+        let alone = all.iter().filter(|v| v["schema"] == "comity.name/1" && v["generated"] == true);
+        assert_eq!(alone.count(), 0, "{said}");
+    }
 }
 
 #[test]
