@@ -67,6 +67,9 @@ pub(crate) fn config() -> SessionConfig {
     config.options_mut().execution.parquet.schema_force_view_types = false;
     config.options_mut().execution.collect_statistics = false;
     let line = Greeting::ours().to_string();
+    // Ballista 55's planner that plans anew after each stage never ends with the question of command and control: it puts
+    // one stage after the other, for ever. The static one knows the same operators.
+    let config = config.with_ballista_adaptive_query_planner(false);
     config.with_ballista_override_create_grpc_client_endpoint(Arc::new(move |endpoint| {
         endpoint.user_agent(line.clone()).map_err(Into::into)
     }))

@@ -6,6 +6,8 @@ use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -77,6 +79,22 @@ fn role(endpoint: &str, nowhere: &Path, at: u16, args: &[&str]) -> Role {
     Role(child)
 }
 
+/// A log of six hosts that call four endpoints every five minutes, each at its own second.
+fn regular_calls() -> String {
+    let day = terms::Day(20_514);
+    let mut log = exercise::zeek_conn_header(day);
+    for i in 0..6 * 4 * 30_i64 {
+        let (host, remote, call) = (i % 6, i / 6 % 4, i / 24);
+        let second = i64::from(day.0) * 86_400 + call * 300 + host * 7 + remote;
+        writeln!(
+            log,
+            "{second}.000000\tC{i}\t10.1.1.{host}\t40000\t198.18.9.{remote}\t4443\ttcp\t-\t0.1\t240\t160\tSF\tT\tF\t0\tShADadFf\t4\t200\t4\t220\t-"
+        )
+        .unwrap();
+    }
+    log
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_home_answers_the_same_from_a_folder_a_bucket_and_a_cluster() {
     let folder = tempfile::tempdir().unwrap();
@@ -135,6 +153,25 @@ async fn a_home_answers_the_same_from_a_folder_a_bucket_and_a_cluster() {
     assert!(!told.contains("answered here"), "{told}");
     let worked = |n: &str| fs::read_dir(folder.path().join(n)).unwrap().count() > 0;
     assert!(worked("a") || worked("b"), "an executor had a part in it");
+
+    // All questions of an analysis, those too that join one table with itself again and again.
+    fs::write(logs.join("conn.log"), regular_calls()).unwrap();
+    run(bucketed().arg("ingest").arg(logs.join("conn.log")));
+    let analyzed = |more: &[(&str, &str)]| {
+        let mut command = bucketed();
+        let done = run(command.envs(more.iter().copied()).args(["analyze", "--json"]));
+        let text = String::from_utf8(done.stdout.clone()).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let ids: BTreeSet<String> =
+            lines.iter().filter_map(|l| l["id"].as_str().map(str::to_owned)).collect();
+        let beacons = lines.iter().filter(|l| l["body"]["type"] == "beacon").count();
+        (ids, beacons, lines.last().unwrap()["new_findings"].as_u64().unwrap(), said(&done))
+    };
+    let (here, beacons, new, _) = analyzed(&[]);
+    assert!(beacons > 0 && new > 0, "{beacons} {new}");
+    let (there, again, new, told) = analyzed(&[("COMITY_CLUSTER", cluster.as_str())]);
+    assert_eq!((there, again, new), (here, beacons, 0), "the cluster finds what was found");
+    assert!(!told.contains("answered here"), "{told}");
 
     // A cluster that is not there is an error, and nothing answers in its place.
     let absent = format!("df://127.0.0.1:{}", port());
